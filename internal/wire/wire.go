@@ -1,0 +1,150 @@
+// Package wire reads what providers put on the wire: requests, answers, streams and errors. It hands up
+// plain numbers and text; what they cost is decided elsewhere.
+//
+// Each wire format is a package of its own below this one that implements [Format].
+package wire
+
+// Operation is what a route does, named as in the GenAI conventions.
+type Operation string
+
+// The operations that are metered.
+const (
+	Chat           Operation = "chat"
+	TextCompletion Operation = "text_completion"
+	Embeddings     Operation = "embeddings"
+)
+
+// Usage is what a call consumed, in disjoint kinds: no token is counted in two of them.
+type Usage struct {
+	Input          int64 // text input tokens that were neither read from nor written to a cache
+	CacheRead      int64 // input tokens read from a cache
+	CacheWrite     int64 // input tokens written to a cache that lives for minutes
+	CacheWrite1h   int64 // input tokens written to a cache that lives for an hour
+	AudioInput     int64 // audio input tokens
+	AudioCacheRead int64 // audio input tokens read from a cache
+	ImageInput     int64 // image input tokens
+	VideoInput     int64 // video input tokens
+	Output         int64 // output tokens other than those below
+	Reasoning      int64 // hidden reasoning tokens
+	AudioOutput    int64 // audio output tokens
+	ImageOutput    int64 // image output tokens
+	Citation       int64 // citation tokens
+	WebSearches    int64 // web searches made by the provider
+	Requests       int64 // requests, where one is charged by itself: 1 for an answered call
+}
+
+// InputTokens is the number of input tokens of every kind.
+func (u *Usage) InputTokens() int64 {
+	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h +
+		u.AudioInput + u.AudioCacheRead + u.ImageInput + u.VideoInput
+}
+
+// OutputTokens is the number of output tokens of every kind.
+func (u *Usage) OutputTokens() int64 {
+	return u.Output + u.Reasoning + u.AudioOutput + u.ImageOutput
+}
+
+// Request is what a request asks for, as far as its cost depends on it.
+type Request struct {
+	Operation    Operation
+	Model        string   // as asked; empty where the route names it
+	Models       []string // fallback models that the gateway may serve instead (OpenRouter's models)
+	Stream       bool
+	IncludeUsage bool // the caller asked for usage in the stream itself
+
+	Messages    int   // messages in a chat
+	TextBytes   int64 // UTF-8 bytes of all text that becomes input: messages, names, tools, schemas, prompts
+	InputTokens int64 // tokens sent as numbers (embeddings and completions take token arrays)
+	Inputs      int   // prompts of a completion, inputs of an embeddings call; 1 for a chat
+	Tools       int   // tools and functions offered
+	Images      int   // image parts
+	Audios      int   // audio parts
+	Videos      int   // video parts
+	Files       int   // file parts
+
+	MaxOutput   int64 // output limit asked for, in tokens; 0: none
+	Choices     int   // n, or best_of where that is larger; at least 1
+	ServiceTier string
+	WebSearch   bool // the request turns on a search that the provider charges for
+	AudioOutput bool // the request asks for audio in the answer
+	ImageOutput bool // the request asks for images in the answer
+}
+
+// ReportedCost is a figure that the provider states, as it was written.
+type ReportedCost struct {
+	Literal  string // decimal, in any notation that JSON allows; empty: none stated
+	Exponent int    // the figure is Literal x 10^Exponent US dollars (xAI counts in 1e-10 dollars)
+	Field    string // where it stood: "usage.cost", "x-litellm-response-cost", ...
+}
+
+// Answer is what was read from an answer, whole or so far.
+type Answer struct {
+	ID                string
+	Model             string // the model that served
+	Provider          string // the upstream provider that served, where a gateway names it
+	ServiceTier       string // the tier that served
+	FinishReason      string // of the first choice
+	SystemFingerprint string
+
+	Usage         Usage
+	UsageSeen     bool   // the provider reported a usage
+	Contradictory bool   // the usage contradicts itself; Usage is the nearest reading that is never negative
+	RawUsage      []byte // the usage object as it was written (bounded); a copy
+
+	Reported ReportedCost // the endpoint's own charge
+	Upstream ReportedCost // what the upstream provider bills to the caller's own key (BYOK)
+	BYOK     bool
+
+	TextBytes int64  // bytes of generated text, reasoning and tool arguments that were seen
+	Done      bool   // the terminator of a stream was seen, or the JSON value was complete
+	Err       *Error // an error inside the answer
+}
+
+// Error is an error as a provider words it.
+type Error struct {
+	Code       string // the provider's code, a number written out where it is one
+	Type       string // the provider's type ("rate_limit_error", ...), OpenRouter's metadata.error_type
+	Message    string
+	Param      string
+	Status     int    // an HTTP status that the error itself names (an error inside a 200); 0: none
+	RetryAfter string // a hint inside the error (Retry-After's form), empty: none
+	Provider   string // the upstream provider that failed, where a gateway names it
+}
+
+// Format reads one wire format. Implementations are safe for concurrent use.
+type Format interface {
+	// Name of the format: "openai".
+	Name() string
+	// Recognise says which operation a request is for; ok is false where the format does not know the route.
+	Recognise(method, path string) (op Operation, ok bool)
+	// ReadRequest reads a request's body. path is where it was sent: some routes name the model.
+	ReadRequest(op Operation, path string, body []byte) (Request, error)
+	// IncludeUsage returns the body with the edit that makes a stream carry its usage; it returns body itself
+	// where there is nothing to edit.
+	IncludeUsage(body []byte) ([]byte, error)
+	// NewBodyReader reads a JSON answer that is pushed through it in pieces.
+	NewBodyReader(op Operation) Reader
+	// NewStreamReader reads a stream of events that is pushed through it one event at a time.
+	NewStreamReader(op Operation) StreamReader
+	// ReadError reads the body of an answer with an error status; it never fails: what cannot be read
+	// is put into the message, cut to a readable length.
+	ReadError(status int, body []byte) Error
+}
+
+// Reader reads an answer's body as it passes. Its memory is bounded whatever the body's size.
+// Not safe for concurrent use.
+type Reader interface {
+	// Write takes the next piece of the body. It never fails and keeps no reference to p.
+	Write(p []byte)
+	// Answer returns what has been read; after the end of the body, whole.
+	Answer() *Answer
+}
+
+// StreamReader reads a stream as its events pass. Not safe for concurrent use.
+type StreamReader interface {
+	// Event takes the data of the next event. usageOnly says that the event carries nothing but usage: it is
+	// what a provider adds where usage was asked for. It keeps no reference to data.
+	Event(name, data []byte) (usageOnly bool)
+	// Answer returns what has been read so far.
+	Answer() *Answer
+}
