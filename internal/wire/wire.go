@@ -48,7 +48,7 @@ func (u *Usage) OutputTokens() int64 {
 type Request struct {
 	Operation    Operation
 	Model        string   // as asked; empty where the route names it
-	Models       []string // fallback models that the gateway may serve instead (OpenRouter's models)
+	Models       []string // fallback models that the gateway may serve instead (OpenRouter's models, LiteLLM's fallbacks)
 	Stream       bool
 	IncludeUsage bool // the caller asked for usage in the stream itself
 
@@ -63,11 +63,14 @@ type Request struct {
 	Files       int   // file parts
 
 	MaxOutput   int64 // output limit asked for, in tokens; 0: none
+	BesideLimit int64 // output tokens that the limit does not count, at most: of rejected predictions, of thinking
 	Choices     int   // n, or best_of where that is larger; at least 1
 	ServiceTier string
 	WebSearch   bool // the request turns on a search that the provider charges for
+	ServerTools bool // the request offers tools that the provider runs by itself
 	AudioOutput bool // the request asks for audio in the answer
 	ImageOutput bool // the request asks for images in the answer
+	LongCache   bool // the request asks for a cache that lives for an hour
 }
 
 // ReportedCost is a figure that the provider states, as it was written.

@@ -1,0 +1,262 @@
+package jsonwalk
+
+import "bytes"
+
+// Scanner picks values out of one JSON document that arrives in pieces of any size. What it keeps is bounded by the
+// limits of its [Plan], whatever the size of the document. It trusts the parts that it passes by to be well formed.
+// It is not safe for concurrent use.
+type Scanner struct {
+	plan   *Plan
+	state  scanState
+	node   int // of the value that comes next or is being passed; -1: nothing wanted in it
+	frames [maxSteps + 1]scanFrame
+	depth  int // frames in use
+
+	pass    passState
+	keep    int // want that takes the value being passed; -1: none
+	name    []byte
+	tooLong bool // the name under way is longer than any that is wanted
+	values  []scanValue
+
+	short     [768]byte // what most answers have that is wanted: ids, names and a usage
+	shortUsed int
+}
+
+type scanFrame struct {
+	node  int
+	array bool
+}
+
+// scanValue is what was found for one want.
+type scanValue struct {
+	raw     []byte
+	found   bool
+	over    bool // longer than the limit: dropped
+	counter counter
+	counted int64 // by strings that are complete
+}
+
+type scanState uint8
+
+const (
+	scanValueNext scanState = iota // a value comes next
+	scanPassing                    // inside a value whose members are not looked at
+	scanEntered                    // an object or array was entered just now
+	scanKeyNext                    // a name comes next
+	scanKey                        // inside a name
+	scanColon                      // a colon comes next
+	scanAfter                      // a comma or the end of the container comes next
+	scanDone                       // the value is complete
+	scanMalformed                  // not JSON: everything else is ignored
+)
+
+// NewScanner returns a Scanner that looks for the plan's wants.
+func (p *Plan) NewScanner() *Scanner {
+	return &Scanner{plan: p, keep: -1, values: make([]scanValue, len(p.wants))}
+}
+
+// Write takes the next piece of the document. It keeps no reference to p.
+func (s *Scanner) Write(p []byte) {
+	for len(p) > 0 && s.state != scanMalformed {
+		p = p[s.step(p):]
+	}
+}
+
+// Value returns the latest complete value found for a want, as it is written; the want is named by its place in the
+// plan. found is false where there was none so far, and over is true where the latest was longer than its limit.
+// The bytes are valid until the next call of Write.
+func (s *Scanner) Value(want int) (raw []byte, found, over bool) {
+	v := &s.values[want]
+	if v.over || !v.found {
+		return nil, false, v.over
+	}
+	return v.raw, true, false
+}
+
+// Counted returns how many bytes the strings of a counting want have had so far, decoded; those of a string that is
+// still under way included.
+func (s *Scanner) Counted(want int) int64 {
+	v := &s.values[want]
+	return v.counted + v.counter.total()
+}
+
+// Complete says whether the document's value has ended and nothing but white space followed.
+func (s *Scanner) Complete() bool { return s.state == scanDone }
+
+// Malformed says whether what has been written cannot be the beginning of a JSON document.
+func (s *Scanner) Malformed() bool { return s.state == scanMalformed }
+
+// step takes the next bytes of p, which is not empty, or changes the state; it returns how many it took.
+func (s *Scanner) step(p []byte) int {
+	switch s.state {
+	case scanPassing:
+		return s.passOn(p)
+	case scanKey:
+		return s.readName(p)
+	}
+	if n := spaceLen(p); n > 0 {
+		return n
+	}
+	switch c := p[0]; s.state {
+	case scanValueNext:
+		return s.begin(c)
+	case scanEntered:
+		return s.enterOrClose(c)
+	case scanKeyNext:
+		s.pass = passState{}
+		s.expect(c == '"', scanKey)
+	case scanColon:
+		s.expect(c == ':', scanValueNext)
+	case scanAfter:
+		s.after(c)
+	default:
+		s.state = scanMalformed
+	}
+	return 1
+}
+
+func (s *Scanner) expect(ok bool, then scanState) {
+	s.state = then
+	if !ok {
+		s.state = scanMalformed
+	}
+}
+
+// begin decides what to do with the value that begins with c; it returns how much of that it took.
+func (s *Scanner) begin(c byte) int {
+	if s.depth == 0 && isByteOrderMark(c) {
+		return 1
+	}
+	s.keep = -1
+	if s.node >= 0 {
+		s.keep = s.plan.nodes[s.node].want
+	}
+	if counts := s.counting(); s.keep < 0 || counts {
+		if s.descend(c) {
+			return 1
+		}
+		if c != '"' {
+			s.keep = -1
+		}
+	}
+	if s.keep >= 0 {
+		v := &s.values[s.keep]
+		v.raw, v.found, v.over = v.raw[:0], false, false
+	}
+	s.pass = passState{scalar: c != '"' && c != '{' && c != '['}
+	s.state = scanPassing
+	if c == ']' || c == '}' || c == ',' || c == ':' {
+		s.state = scanMalformed
+	}
+	return 0
+}
+
+// isByteOrderMark: some servers put one before the document.
+func isByteOrderMark(c byte) bool { return c == 0xEF || c == 0xBB || c == 0xBF }
+
+// counting says whether the value is wanted for its number of bytes only.
+func (s *Scanner) counting() bool { return s.keep >= 0 && s.plan.wants[s.keep].Limit == 0 }
+
+// descend enters the value where wanted ones may lie in it.
+func (s *Scanner) descend(c byte) bool {
+	if s.node < 0 {
+		return false
+	}
+	n := &s.plan.nodes[s.node]
+	switch {
+	case c == '{' && n.members != nil:
+	case c == '[' && (n.first >= 0 || n.rest >= 0):
+	default:
+		return false
+	}
+	s.frames[s.depth] = scanFrame{node: s.node, array: c == '['}
+	s.depth++
+	s.state = scanEntered
+	return true
+}
+
+// enterOrClose stands before the first member or element, or the end of an empty container.
+func (s *Scanner) enterOrClose(c byte) int {
+	f := &s.frames[s.depth-1]
+	if c == closer(f.array) {
+		s.close()
+		return 1
+	}
+	s.state = scanKeyNext
+	if f.array {
+		s.node = s.plan.nodes[f.node].first
+		s.state = scanValueNext
+	}
+	return 0
+}
+
+func closer(array bool) byte {
+	if array {
+		return ']'
+	}
+	return '}'
+}
+
+func (s *Scanner) after(c byte) {
+	f := &s.frames[s.depth-1]
+	switch {
+	case c == closer(f.array):
+		s.close()
+	case c != ',':
+		s.state = scanMalformed
+	case f.array:
+		s.node = s.plan.nodes[f.node].rest
+		s.state = scanValueNext
+	default:
+		s.state = scanKeyNext
+	}
+}
+
+func (s *Scanner) close() {
+	s.depth--
+	s.ended()
+}
+
+// ended says that a value has come to its end.
+func (s *Scanner) ended() {
+	s.state = scanAfter
+	if s.depth == 0 {
+		s.state = scanDone
+	}
+}
+
+// maxName bounds the names that are looked at; a longer one is certainly not wanted.
+const maxName = 128
+
+// readName takes the next part of a member's name. A name that lies in one piece is not copied.
+func (s *Scanner) readName(p []byte) int {
+	n, closed := s.pass.stringEnd(p)
+	part := p[:n]
+	if closed {
+		part = part[:n-1]
+	}
+	if closed && len(s.name) == 0 && !s.tooLong {
+		s.named(part)
+		return n
+	}
+	if s.tooLong = s.tooLong || len(s.name)+len(part) > maxName; !s.tooLong {
+		s.name = append(s.name, part...)
+	}
+	if closed {
+		s.named(s.name)
+	}
+	return n
+}
+
+func (s *Scanner) named(raw []byte) {
+	s.node = -1
+	if !s.tooLong && len(raw) <= maxName {
+		if bytes.IndexByte(raw, '\\') >= 0 {
+			var decoded [maxName]byte
+			raw = AppendDecoded(decoded[:0], raw)
+		}
+		s.node = s.plan.find(s.frames[s.depth-1].node, raw)
+	}
+	s.name, s.tooLong = s.name[:0], false
+	s.state = scanColon
+}

@@ -1,0 +1,86 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/farebox-go/farebox/internal/jsonwalk"
+	"github.com/farebox-go/farebox/internal/wire"
+)
+
+// maxUsage bounds the usage objects that are read, in bytes.
+const maxUsage = 256 << 10
+
+// usagePlace is where a usage object stood. A later one counts unless an earlier one stood in a better place.
+type usagePlace uint8
+
+const (
+	nowhere  usagePlace = iota
+	inChoice            // choices[0].usage: Moonshot
+	inGroq              // x_groq.usage: Groq, where nobody asked for usage
+	atTheTop            // usage
+)
+
+// answer gathers what an answer says, for bodies and streams alike.
+type answer struct {
+	wire.Answer
+	place   usagePlace // of the usage that counts so far
+	topTier bool       // ServiceTier was stated by the answer itself, not by its usage
+	count   textCount
+	scratch []byte
+}
+
+// setText sets dst to the text of a string, given as it is written between its quotes. Empty strings change nothing.
+func (a *answer) setText(dst *string, raw []byte, escaped bool) {
+	if escaped {
+		a.scratch = jsonwalk.AppendDecoded(a.scratch[:0], raw)
+		raw = a.scratch
+	}
+	if len(raw) > 0 && *dst != string(raw) {
+		*dst = string(raw)
+	}
+}
+
+// usage takes a usage object. The last one counts: where there are several they are running totals.
+func (a *answer) usage(raw []byte, place usagePlace) {
+	if place < a.place || len(raw) > maxUsage || place == a.place && bytes.Equal(raw, a.RawUsage) {
+		return
+	}
+	fields, ok := readUsage(raw)
+	if !ok {
+		return
+	}
+	a.place = place
+	a.RawUsage = append(a.RawUsage[:0], raw...)
+	a.Usage, a.Contradictory = fields.usage()
+	a.UsageSeen = true
+	if reported := fields.costs.reported(); reported.Literal != "" {
+		a.Reported = reported
+	}
+	a.BYOK = fields.costs.byok
+	a.Upstream = fields.costs.upstreamCost()
+	if !a.topTier && fields.serviceTier != "" {
+		a.ServiceTier = fields.serviceTier
+	}
+}
+
+// fail takes an error inside the answer. The first one counts.
+func (a *answer) fail(e wire.Error) {
+	if a.Err == nil {
+		a.Err = &e
+	}
+}
+
+// textCount is a number of bytes of generated text.
+type textCount struct {
+	text      int64 // what is stated once
+	reasoning int64 // reasoning; gateways state it under two names at once
+	alternate int64 // the same under the other name
+}
+
+// add counts text that was seen.
+func (a *answer) add(n textCount) {
+	a.count.text += n.text
+	a.count.reasoning += n.reasoning
+	a.count.alternate += n.alternate
+	a.TextBytes = a.count.text + max(a.count.reasoning, a.count.alternate)
+}

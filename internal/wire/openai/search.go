@@ -1,0 +1,73 @@
+package openai
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/farebox-go/farebox/internal/jsonwalk"
+)
+
+// search reads the members that turn on a web search.
+func (q *requestReader) search() {
+	switch string(q.r.Key()) {
+	case "plugins":
+		q.plugins()
+	case "web_search_options":
+		q.WebSearch = q.WebSearch || q.r.Kind() == jsonwalk.Object
+	case "enable_search":
+		q.WebSearch = q.r.True() || q.WebSearch
+	case "search_parameters":
+		q.searchParameters()
+	}
+}
+
+// searching are parts of the names of models that search without being told to: OpenAI's gpt-4o-search-preview and
+// gpt-5-search-api (docs.litellm.ai/docs/completion/web_search, 2026-10-14), and deep research, which Perplexity bills by
+// the search. Its other models charge a fee for the request instead.
+var searching = [...]string{"-search-preview", "-search-api", "deep-research"}
+
+// searchesOnline says whether a model's name turns on a web search: OpenRouter's by a variant, or the model's own.
+func searchesOnline(model string) bool {
+	if _, variants, ok := strings.Cut(model, ":"); ok && strings.Contains(":"+variants+":", ":online:") {
+		return true
+	}
+	return slices.ContainsFunc(searching[:], func(part string) bool { return strings.Contains(model, part) })
+}
+
+// plugins reads OpenRouter's plugins, of which "web" searches.
+func (q *requestReader) plugins() {
+	if !q.r.Array() {
+		return
+	}
+	for q.r.Element() {
+		web, off := false, false
+		if !q.r.Object() {
+			continue
+		}
+		for q.r.Member() {
+			switch string(q.r.Key()) {
+			case "id":
+				id, _, _ := q.r.Text()
+				web = string(id) == "web"
+			case "enabled":
+				off = string(q.r.Raw()) == "false"
+			}
+		}
+		q.WebSearch = q.WebSearch || web && !off
+	}
+}
+
+// searchParameters reads xAI's live search, which is on unless its mode says otherwise.
+func (q *requestReader) searchParameters() {
+	if !q.r.Object() {
+		return
+	}
+	on := true
+	for q.r.Member() {
+		if string(q.r.Key()) == "mode" {
+			mode, _, _ := q.r.Text()
+			on = string(mode) != "off"
+		}
+	}
+	q.WebSearch = q.WebSearch || on
+}

@@ -1,0 +1,214 @@
+package openai
+
+import (
+	"errors"
+
+	"github.com/farebox-go/farebox/internal/jsonwalk"
+)
+
+// maxCount is the largest count that is believed: where the integers of a double end.
+const maxCount = 1 << 53
+
+// quantity is a count as a provider states it. Absent, null and impossible counts are not stated.
+type quantity struct {
+	n      int64
+	stated bool
+}
+
+// usageFields is a usage object as it was written, the names of all dialects brought together. A quantity that
+// stands under several names, as cached tokens often do, is stated once: the largest figure is taken.
+type usageFields struct {
+	prompt, input      quantity // prompt_tokens; input_tokens
+	completion, output quantity // completion_tokens; output_tokens
+	total              quantity
+
+	cached, audioCached, missed quantity
+	written, written1h          quantity
+	audioIn, imageIn, videoIn   quantity
+	reasoning                   quantity
+	audioOut, imageOut          quantity
+	citation, searches          quantity
+
+	cacheBeside bool // cache_read_input_tokens or cache_creation_input_tokens, as Anthropic writes them
+	cacheInside bool // the details of the input count cached tokens
+	splitPrompt bool // xAI's own names, which count reasoning apart
+	impossible  bool // a count that cannot be: negative, fractional, beyond all measure, not a number
+
+	serviceTier string
+	costs       costFields
+}
+
+// readUsage reads a usage object. ok is false where it is none or counts nothing.
+func readUsage(raw []byte) (f usageFields, ok bool) {
+	r := jsonwalk.NewReader(raw)
+	if !r.Object() {
+		return f, false
+	}
+	for r.Member() {
+		f.member(&r)
+	}
+	f.impossible = f.impossible || f.costs.impossible
+	counted := f.prompt.stated || f.input.stated || f.completion.stated || f.output.stated || f.total.stated
+	return f, r.Err() == nil && (counted || f.missed.stated)
+}
+
+func (f *usageFields) member(r *jsonwalk.Reader) {
+	switch string(r.Key()) {
+	case "prompt_tokens":
+		f.take(r, &f.prompt)
+	case "input_tokens":
+		f.take(r, &f.input)
+	case "completion_tokens":
+		f.take(r, &f.completion)
+	case "output_tokens":
+		f.take(r, &f.output)
+	case "total_tokens":
+		f.take(r, &f.total)
+	case "prompt_tokens_details", "input_tokens_details", "prompt_token_details", "input_token_details":
+		f.inputDetails(r)
+	case "completion_tokens_details", "output_tokens_details", "completion_token_details", "output_token_details":
+		f.outputDetails(r)
+	case "reasoning_tokens":
+		f.take(r, &f.reasoning)
+	case "citation_tokens":
+		f.take(r, &f.citation)
+	case "num_search_queries":
+		f.take(r, &f.searches)
+	case "server_tool_use", "server_tool_use_details":
+		f.serverTools(r)
+	case "prompt_text_tokens":
+		f.splitPrompt = f.splitPrompt || r.Kind() == jsonwalk.Number
+	case "prompt_image_tokens":
+		f.take(r, &f.imageIn)
+	case "audio_prompt_tokens":
+		f.take(r, &f.audioIn)
+	case "service_tier":
+		tier, _ := r.AppendText(nil)
+		f.serviceTier = string(tier)
+	default:
+		if !f.cacheMember(r) {
+			f.costs.member(r)
+		}
+	}
+}
+
+// cacheMember reads the names for cached tokens that stand at the top of a usage object.
+func (f *usageFields) cacheMember(r *jsonwalk.Reader) bool {
+	switch string(r.Key()) {
+	case "cached_tokens", "num_cached_tokens", "cached_prompt_text_tokens", "prompt_cache_hit_tokens":
+		f.take(r, &f.cached)
+	case "prompt_cache_miss_tokens":
+		f.take(r, &f.missed)
+	case "cache_read_input_tokens":
+		f.cacheBeside = f.take(r, &f.cached) || f.cacheBeside
+	case "cache_creation_input_tokens":
+		f.cacheBeside = f.take(r, &f.written) || f.cacheBeside
+	case "cache_write_tokens":
+		f.take(r, &f.written)
+	case "cache_creation":
+		f.cacheCreation(r)
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *usageFields) inputDetails(r *jsonwalk.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Member() {
+		switch string(r.Key()) {
+		case "cached_tokens":
+			f.cacheInside = f.take(r, &f.cached) || f.cacheInside
+		case "cache_write_tokens", "cache_creation_tokens":
+			f.cacheInside = f.take(r, &f.written) || f.cacheInside
+		case "cached_tokens_details":
+			f.cachedDetails(r)
+		case "audio_tokens":
+			f.take(r, &f.audioIn)
+		case "image_tokens":
+			f.take(r, &f.imageIn)
+		case "video_tokens":
+			f.take(r, &f.videoIn)
+		}
+	}
+}
+
+func (f *usageFields) cachedDetails(r *jsonwalk.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Member() {
+		if string(r.Key()) == "audio_tokens" {
+			f.take(r, &f.audioCached)
+		}
+	}
+}
+
+func (f *usageFields) outputDetails(r *jsonwalk.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Member() {
+		switch string(r.Key()) {
+		case "reasoning_tokens", "thinking_tokens":
+			f.take(r, &f.reasoning)
+		case "audio_tokens":
+			f.take(r, &f.audioOut)
+		case "image_tokens":
+			f.take(r, &f.imageOut)
+		}
+	}
+}
+
+// cacheCreation reads cache writes by how long they live. A day is billed like an hour as far as is known.
+func (f *usageFields) cacheCreation(r *jsonwalk.Reader) {
+	if !r.Object() {
+		return
+	}
+	var minutes, hour, day quantity
+	for r.Member() {
+		switch string(r.Key()) {
+		case "ephemeral_5m_input_tokens":
+			f.take(r, &minutes)
+		case "ephemeral_1h_input_tokens":
+			f.take(r, &hour)
+		case "ephemeral_24h_input_tokens":
+			f.take(r, &day)
+		}
+	}
+	f.written1h = quantity{hour.n + day.n, hour.stated || day.stated}
+	if sum := minutes.n + f.written1h.n; sum > f.written.n {
+		f.written = quantity{sum, true}
+	}
+}
+
+func (f *usageFields) serverTools(r *jsonwalk.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Member() {
+		if string(r.Key()) == "web_search_requests" {
+			f.take(r, &f.searches)
+		}
+	}
+}
+
+// take reads a count into q, where it is larger than what q already has, and says whether one was stated.
+func (f *usageFields) take(r *jsonwalk.Reader, q *quantity) bool {
+	if kind := r.Kind(); kind != jsonwalk.Number && kind != jsonwalk.String {
+		return false
+	}
+	n, err := jsonwalk.Int(r.Raw())
+	if errors.Is(err, jsonwalk.ErrFraction) {
+		f.impossible = true
+		n, err = n+1, nil
+	}
+	if err != nil || n < 0 || n > maxCount {
+		f.impossible = true
+		return false
+	}
+	q.n, q.stated = max(q.n, n), true
+	return true
+}
