@@ -1,0 +1,140 @@
+// Package guard does the arithmetic that makes spending caps hold, in one process.
+//
+// Money is set aside before a call is sent, on every counter that applies or on none ([Guard.Hold]), and each
+// [Hold] ends once: settled at what the call cost, voided on proof that it cost nothing, or charged in full
+// because nobody knows. What is spent and what is held together never pass an enforcing counter's cap at an
+// admission. The rules that follow from this:
+//
+//   - A hold belongs to the window in which it was taken. When it ends after that window, it changes no other.
+//   - A call that costs more than its hold is booked in full, and the counter refuses until it has drained.
+//   - Time does not run back. A reading before the latest one counts as the latest, so a clock that is set back
+//     cannot reopen a window that has closed.
+//
+// All amounts are nano-dollars in an int64, rounded up by the caller; time is passed in. One mutex covers a whole
+// guard, and nothing but arithmetic happens under it.
+package guard
+
+import (
+	"errors"
+	"math"
+	"sync"
+	"time"
+)
+
+// MaxPostings is the most counters that one hold can be taken on.
+const MaxPostings = 16
+
+// Errors of the methods that set up and change counters.
+var (
+	ErrAmount = errors.New("guard: negative amount")
+	ErrFull   = errors.New("guard: group keeps as many counters as it may")
+)
+
+// A Guard decides about holds on its counters. The zero value is ready for use. All methods of a Guard and of
+// its counters, groups and holds may be called from any goroutine. A Guard must not be copied.
+type Guard struct {
+	mu    sync.Mutex
+	clock int64  // the latest time seen, in nanoseconds since 1970
+	round uint64 // numbers the decisions, to notice a counter that comes twice in one
+}
+
+// A Posting asks to hold an amount, in nano-dollars, on a counter.
+type Posting struct {
+	Counter *Counter
+	Amount  int64
+}
+
+// Hold sets money aside on the counters of all postings, or on none, and makes h stand for it. If the decision
+// is not [Admitted], h stands for nothing and need not be ended. Hold allocates nothing and keeps no reference
+// to postings.
+//
+// The answer is [Invalid], and no counter is touched, if there are more than [MaxPostings], if an amount is
+// negative, if a counter is nil, of another guard, or named twice, or if h is still open or was another guard's.
+// Holding on no counter at all is admitted.
+func (g *Guard) Hold(h *Hold, now time.Time, postings []Posting) (d Decision) {
+	at := nanos(now)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.advance(at)
+	if h.guard != nil && (h.guard != g || h.state == Open) {
+		return Decision{Reason: Invalid}
+	}
+	h.guard, h.state = g, Unheld
+	g.decide(&d, postings)
+	if d.Reason != Admitted {
+		count(postings, d.Refused)
+		return d
+	}
+	count(postings, d.Observed)
+	h.take(postings)
+	return d
+}
+
+// Check answers as [Guard.Hold] would, but holds nothing and counts no refusal. With amounts of zero it tells
+// the Room that is left.
+func (g *Guard) Check(now time.Time, postings []Posting) (d Decision) {
+	at := nanos(now)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.advance(at)
+	g.decide(&d, postings)
+	return d
+}
+
+// advance moves the clock on to at, never back.
+func (g *Guard) advance(at int64) {
+	if at > g.clock {
+		g.clock = at
+	}
+}
+
+// decide brings the counters up to date and enters what each of them says. Their sums stay as they are.
+func (g *Guard) decide(d *Decision, postings []Posting) {
+	if i, ok := g.sound(postings); !ok {
+		d.Reason, d.Posting = Invalid, i
+		return
+	}
+	d.Room = math.MaxInt64
+	for i := range postings {
+		p := &postings[i]
+		c, ok := p.Counter.revive()
+		if !ok {
+			*d = Decision{Reason: Full, Posting: i, Asked: p.Amount}
+			return
+		}
+		if c.round == g.round {
+			*d = Decision{Reason: Invalid, Posting: i, Asked: p.Amount}
+			return
+		}
+		c.round = g.round
+		c.turn(g.clock)
+		d.judge(i, c, p.Amount)
+	}
+}
+
+// sound starts a round and reports whether the postings make sense, or else the first that does not.
+func (g *Guard) sound(postings []Posting) (int, bool) {
+	if len(postings) > MaxPostings {
+		return MaxPostings, false
+	}
+	g.round++
+	for i := range postings {
+		p := &postings[i]
+		if p.Amount < 0 || p.Counter == nil || p.Counter.guard != g {
+			return i, false
+		}
+	}
+	return 0, true
+}
+
+// count adds a refusal to the counters of the postings in set.
+func count(postings []Posting, set Mask) {
+	if set == 0 {
+		return
+	}
+	for i := range postings {
+		if set.Has(i) {
+			postings[i].Counter.live().refusals++
+		}
+	}
+}
