@@ -1,0 +1,3 @@
+module github.com/farebox-go/farebox/tools/catalog
+
+go 1.25.0
