@@ -1,0 +1,440 @@
+package farebox
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/openai"
+)
+
+// attempt is one physical attempt, from its quote to its receipt.
+type attempt struct {
+	meter   *Meter
+	ctx     context.Context
+	format  wire.Format
+	request wire.Request
+	body    []byte // of the request, as the caller made it; nil once the attempt has ended
+	ep      *endpoint
+	call    *call // the Client's call that it belongs to; nil under another SDK
+	quoted  quoted
+	hold    hold
+	receipt Receipt
+	span    attemptSpan
+
+	// connecting and connected tell whether a byte may have been written: see sent.
+	connecting, connected atomic.Bool
+	trace                 httptrace.ClientTrace
+	stripUsage            bool        // the usage chunk was asked for by farebox, not by the caller
+	returned              atomic.Bool // the transport below has
+	ended                 atomic.Bool
+}
+
+// newAttempt prices a request and holds its money, or refuses it.
+func (m *Meter) newAttempt(req *http.Request, format wire.Format, op wire.Operation, body []byte) (*attempt, error) {
+	a := &attempt{meter: m, ctx: req.Context(), format: format, body: body, call: callFromContext(req.Context())}
+	if a.call != nil {
+		a.ep = a.call.endpoint
+	} else {
+		a.ep = m.endpointOf(req)
+	}
+	var unreadable error
+	if a.request, unreadable = format.ReadRequest(op, req.URL.Path, body); unreadable != nil {
+		// The provider will say so, unless it reads what farebox does not. Under a budget it cannot be priced but by a stated
+		// rate; then all of it may be text.
+		a.request = wire.Request{Operation: op, TextBytes: int64(len(body))}
+	}
+	now := time.Now()
+	a.quoted = m.quote(a.ep, &a.request, nil, now)
+	a.startReceipt(now)
+	if err := m.begin(); err != nil {
+		return nil, err
+	}
+	if err := a.holdMoney(body, now); err != nil {
+		m.open.Done()
+		m.telemetry.refused(a.ctx, a, err)
+		return nil, err
+	}
+	return a, nil
+}
+
+// holdMoney holds the most that the attempt can cost. Where the bound by bytes is worth more than a hundredth of what the
+// budgets have left, the tokens are counted first; below that it would change nothing that matters.
+func (a *attempt) holdMoney(body []byte, now time.Time) error {
+	g, by := &a.meter.guard, a.spender()
+	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
+		return err
+	}
+	if left, limited := g.room(&a.hold, now); limited && left.Less(a.quoted.inputMost().Mul(100)) {
+		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
+	}
+	return g.take(&a.hold, by, &a.quoted, now)
+}
+
+func (a *attempt) spender() *spender {
+	return &spender{
+		endpoint: a.ep.name, keyLabel: a.ep.keyLabel, keyHash: a.ep.keyHash,
+		model: a.request.Model, fallbacks: a.request.Models, tags: a.receipt.Tags,
+	}
+}
+
+// startReceipt fills in what is known before the attempt is sent.
+func (a *attempt) startReceipt(now time.Time) {
+	r := &a.receipt
+	r.Schema, r.ID, r.Start, r.Attempt = ReceiptSchema, newID(now), now, 1
+	r.CallID = r.ID
+	if a.call != nil {
+		r.CallID = a.call.id
+		r.Attempt = a.call.nextAttempt()
+	}
+	r.Endpoint, r.KeyLabel, r.KeyHash = a.ep.name, a.ep.keyLabel, a.ep.keyHash
+	r.Operation, r.Stream, r.ModelAsked = string(a.request.Operation), a.request.Stream, a.request.Model
+	r.Tags = TagsFromContext(a.ctx)
+	if a.call != nil {
+		r.Edits = append(r.Edits, a.call.edits...)
+	}
+}
+
+// outgoing is the request as it is sent: with the edits that metering needs, and traced.
+func (a *attempt) outgoing(req *http.Request, body []byte) *http.Request {
+	if a.request.Stream && !a.request.IncludeUsage && a.ep.provider.streamUsage == usageOnRequest && !a.meter.leaveUsage {
+		if edited, err := a.format.IncludeUsage(body); err == nil {
+			body, a.stripUsage = edited, true
+			a.receipt.Edits = append(a.receipt.Edits, editIncludeUsage)
+		}
+	}
+	a.trace.GetConn = func(string) { a.connecting.Store(true) }
+	a.trace.GotConn = func(httptrace.GotConnInfo) { a.connected.Store(true) }
+	out := req.WithContext(httptrace.WithClientTrace(context.WithValue(a.ctx, meteredKey, a), &a.trace))
+	if req.Body != nil {
+		out.ContentLength = int64(len(body))
+		out.GetBody = func() (io.ReadCloser, error) { return newSentBody(body), nil }
+		out.Body = newSentBody(body)
+	}
+	sendOnce(out)
+	return out
+}
+
+// idempotencyHeaders make net/http send a request again where its connection breaks before the answer. No provider of
+// models is known to bill such a repetition once, and it would have no receipt: whoever retries, retries above the meter.
+var idempotencyHeaders = [...]string{"Idempotency-Key", "X-Idempotency-Key"}
+
+// sendOnce keeps net/http from sending a request twice. The headers stay, under the names that HTTP/2 has for them, which
+// mean the same to a server; what was not sent at all may be sent anew as before.
+func sendOnce(out *http.Request) {
+	cloned := false
+	for _, name := range idempotencyHeaders {
+		values, ok := out.Header[name]
+		if !ok {
+			continue
+		}
+		if !cloned {
+			out.Header, cloned = out.Header.Clone(), true // the caller's must not change
+		}
+		delete(out.Header, name)
+		if len(values) > 0 {
+			out.Header[strings.ToLower(name)] = values
+		}
+	}
+}
+
+// sentBody is a request's body, in one piece of memory.
+type sentBody struct{ bytes.Reader }
+
+func newSentBody(body []byte) *sentBody {
+	b := &sentBody{}
+	b.Reset(body)
+	return b
+}
+
+// Close does nothing.
+func (*sentBody) Close() error { return nil }
+
+// sent says whether a byte of the request may have been written. Only a transport that was seen to look for a
+// connection and not to get one proves that none was.
+func (a *attempt) sent() bool { return a.connected.Load() || !a.connecting.Load() }
+
+// unanswered ends an attempt that got no answer.
+func (a *attempt) unanswered(err error) {
+	if !a.ended.CompareAndSwap(false, true) {
+		return
+	}
+	a.receipt.ErrorType = networkErrorType(err)
+	if a.call != nil {
+		a.call.sent = a.sent()
+	}
+	if a.sent() {
+		a.charge(Held, a.quoted.Most)
+	} else {
+		a.void()
+	}
+	a.finish()
+}
+
+// answered takes what the answer's head says, and meters its body as it is read.
+func (a *attempt) answered(resp *http.Response) {
+	r := &a.receipt
+	r.Status = resp.StatusCode
+	r.RequestID = requestIDOf(resp.Header)
+	r.GenerationID = resp.Header.Get("X-Generation-Id")
+	if a.call != nil {
+		a.call.sent = true
+	}
+	resp.Body = newMeteredBody(a, resp)
+}
+
+// requestIDHeaders carry the provider's id for a request, under the names in use.
+var requestIDHeaders = []string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Litellm-Call-Id", "Cf-Ray"}
+
+func requestIDOf(h http.Header) string {
+	for _, name := range requestIDHeaders {
+		if id := h.Get(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// end settles and records the attempt once its body has ended. whole says that the body was read to its end.
+func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
+	if !a.ended.CompareAndSwap(false, true) {
+		return
+	}
+	a.readAnswer(answer)
+	if a.call != nil {
+		a.call.answer = answer
+	}
+	// A stream may carry running totals, so a figure is the last one only once the answer has come to its own end; that of
+	// the connection is none. Of several choices one may have finished while the others go on.
+	finished := answer.FinishReason != "" && (whole || a.quoted.choices <= 1)
+	final := answer.Done || answer.Err != nil || finished
+	complete := isComplete(answer) && (answer.Done || finished)
+	switch {
+	case !isSuccess(a.receipt.Status):
+		a.settleStatus(a.receipt.Status)
+	case final && a.settleReported(a.reportedCost(answer, head), answer):
+	case final && answer.UsageSeen:
+		a.settleComputed(nil)
+	case answer.Err != nil && (answer.TextBytes == 0 || a.ep.provider.insures(answer.Err.Status)):
+		a.settleStatus(answer.Err.Status)
+	case complete:
+		a.estimate(answer)
+	default:
+		a.charge(Held, a.quoted.Most)
+	}
+	a.receipt.Partial = isSuccess(a.receipt.Status) && !complete
+	a.finish()
+}
+
+func isSuccess(status int) bool { return status >= 200 && status < 300 }
+
+// isComplete says whether an answer came to its own end. A stream without a terminator has, if it gave its reason to
+// finish and its usage after it: that is the last thing a provider sends, and some send no terminator.
+func isComplete(answer *wire.Answer) bool {
+	return answer.Err == nil && (answer.Done || (answer.UsageSeen && answer.FinishReason != ""))
+}
+
+// reportedCost is the cost that the provider states, in the answer or in its head. The head of a stream is sent before
+// anybody knows what it will cost: a figure in it is not of this answer.
+func (a *attempt) reportedCost(answer *wire.Answer, head http.Header) wire.ReportedCost {
+	if answer.Reported.Literal != "" || a.request.Stream || isEventStream(head) {
+		return answer.Reported
+	}
+	return openai.ReportedInHeaders(head)
+}
+
+// readAnswer copies what the answer says of itself into the receipt.
+func (a *attempt) readAnswer(answer *wire.Answer) {
+	r := &a.receipt
+	r.Model, r.Upstream, r.ServiceTier = answer.Model, answer.Provider, answer.ServiceTier
+	r.FinishReason = answer.FinishReason
+	if r.GenerationID == "" {
+		r.GenerationID = answer.ID
+	}
+	if answer.UsageSeen {
+		a.learn(answer)
+		r.Usage, r.RawUsage = Usage(answer.Usage), answer.RawUsage
+		if answer.Contradictory {
+			r.Flags = append(r.Flags, FlagContradictoryUsage)
+		}
+	}
+	switch {
+	case answer.Err != nil:
+		r.ErrorType = newAPIError(a.ep.name, a.request.Model, r.Status, answer.Err).ErrorType()
+	case !isSuccess(r.Status):
+		r.ErrorType = (&APIError{Status: r.Status}).ErrorType()
+	}
+}
+
+// settleStatus ends an attempt whose answer is an error: free if the endpoint does not bill that status.
+func (a *attempt) settleStatus(status int) {
+	if billed, _ := a.ep.provider.bills(status); billed {
+		a.charge(Held, a.quoted.Most)
+		return
+	}
+	a.void()
+}
+
+// settleReported settles at the provider's own figure; false if there is none that can be read.
+func (a *attempt) settleReported(reported wire.ReportedCost, answer *wire.Answer) bool {
+	charge, ok := moneyOf(reported)
+	if !ok {
+		return false
+	}
+	r := &a.receipt
+	r.Reported = &ReportedCost{Charge: charge, Literal: reported.Literal, Field: reported.Field, BYOK: answer.BYOK}
+	if upstream, ok := moneyOf(answer.Upstream); ok && answer.BYOK {
+		r.Reported.Upstream, r.Reported.UpstreamLiteral = upstream, answer.Upstream.Literal
+	}
+	if answer.BYOK && r.Reported.UpstreamLiteral == "" {
+		a.settleComputed(&charge) // the upstream's bill is not stated, which does not make it nothing
+		return true
+	}
+	if a.compute(&r.Usage); answer.Err == nil && r.Reported.Total().IsZero() && !r.Computed.IsZero() {
+		r.Flags = append(r.Flags, FlagReportedZero)
+	}
+	a.settle(Reported, r.Reported.Total(), charge)
+	return true
+}
+
+// moneyOf reads a stated figure exactly as it is written; a negative one is not a cost.
+func moneyOf(c wire.ReportedCost) (Money, bool) {
+	if c.Literal == "" {
+		return Money{}, false
+	}
+	amount, err := parseScaled(c.Literal, c.Exponent)
+	return amount, err == nil && amount.Sign() >= 0
+}
+
+// settleComputed settles at what the reported usage costs by the catalog. A gateway that does not state what the
+// upstream bills to the caller's own key takes its charge beside that.
+func (a *attempt) settleComputed(gateway *Money) {
+	if !a.compute(&a.receipt.Usage) {
+		a.charge(Unpriced, Money{})
+		return
+	}
+	total, source := a.atTier(a.receipt.Computed)
+	charge := total
+	if gateway != nil {
+		total, charge = total.Add(*gateway), *gateway
+	}
+	if a.receipt.HasFlag(FlagIncompletePrice) {
+		a.charge(source, total) // short of it by an unknown amount: the budgets stay charged
+		return
+	}
+	a.settle(source, total, charge)
+}
+
+// estimate makes a receipt from the text that passed; the budgets stay charged at the hold.
+func (a *attempt) estimate(answer *wire.Answer) {
+	a.receipt.Usage = Usage{
+		Input:  a.quoted.InputTokens,
+		Output: (answer.TextBytes + bytesPerToken - 1) / bytesPerToken, Requests: 1,
+	}
+	if !a.compute(&a.receipt.Usage) {
+		a.charge(Unpriced, Money{})
+		return
+	}
+	cost, _ := a.atTier(a.receipt.Computed)
+	a.charge(Estimated, cost)
+}
+
+// atTier is a computed cost at the service tier that served, or if the answer does not name one, that was asked for.
+// Catalogs price the standard tier: at a dearer one the cost is an estimate, taken at its most.
+func (a *attempt) atTier(computed Money) (Money, Source) {
+	if !a.ep.provider.charges(cmp.Or(a.receipt.ServiceTier, a.request.ServiceTier)) {
+		return computed, Computed
+	}
+	a.receipt.Flags = append(a.receipt.Flags, FlagAssumedTier)
+	return dearerTier(computed), Estimated
+}
+
+// compute prices a usage at the model that served, or where the catalog does not know that one, at the model asked
+// for; false if neither has a price.
+func (a *attempt) compute(usage *Usage) bool {
+	entry, table := a.meter.price(a.ep, a.receipt.Model, a.receipt.Start)
+	if table == nil || table.variable {
+		entry, table = a.quoted.model, a.quoted.table
+	}
+	if table == nil {
+		return false
+	}
+	r := &a.receipt
+	var complete bool
+	r.Lines, r.Computed, complete = table.cost(usage, r.Start)
+	r.Price = entry.ref(table)
+	if !complete {
+		r.Flags = append(r.Flags, FlagIncompletePrice)
+		return slices.ContainsFunc(r.Lines, func(l Line) bool { return !l.Unpriced })
+	}
+	return true
+}
+
+// settle ends the hold at a known cost, of which charge is the gateway's own where the two differ.
+func (a *attempt) settle(source Source, total, charge Money) {
+	a.receipt.Source, a.receipt.Cost = source, total
+	a.hold.settle(total, charge, time.Now())
+	if a.hold.n > 0 && a.quoted.Most.Less(total) {
+		a.receipt.Flags = append(a.receipt.Flags, FlagOverrun)
+	}
+	a.receipt.Budgets = a.hold.charges(func(b *budget) int64 {
+		if b.ChargeOnly {
+			return charge.nanosUp()
+		}
+		return total.nanosUp()
+	})
+}
+
+// charge leaves the hold spent in full: the outcome, or its cost, is not known. What is known to have been spent beyond
+// the hold is booked as well.
+func (a *attempt) charge(source Source, cost Money) {
+	if a.quoted.Most.Less(cost) {
+		a.settle(source, cost, cost)
+		return
+	}
+	a.receipt.Source, a.receipt.Cost = source, cost
+	if !a.quoted.Priced && source == Held {
+		a.receipt.Source = Unpriced
+	}
+	a.hold.Charge(time.Now())
+	a.receipt.Budgets = a.hold.charges(func(*budget) int64 { return a.hold.amount })
+}
+
+// void gives the hold back: there is proof that the attempt was not billed.
+func (a *attempt) void() {
+	a.receipt.Source, a.receipt.Cost = Unbilled, Money{}
+	a.hold.Void(time.Now())
+	a.receipt.Budgets = a.hold.charges(func(*budget) int64 { return 0 })
+}
+
+// finish records the receipt.
+func (a *attempt) finish() {
+	defer a.meter.open.Done() // a Close must not wait for what a sink or an exporter has broken
+	r := &a.receipt
+	r.Quote = QuotedCost{Expected: a.quoted.Expected, Most: a.quoted.Most}
+	if a.quoted.Assumed {
+		r.Flags = append(r.Flags, FlagAssumedLimit)
+	}
+	r.Duration = time.Since(r.Start)
+	a.body = nil // what waits to be reconciled must not keep it
+	if a.hold.wouldRefuse {
+		r.Flags = append(r.Flags, FlagWouldRefuse)
+	}
+	if a.call != nil {
+		a.call.add(*r)
+	}
+	if r.Source == Held || r.Source == Estimated || r.Source == Unpriced {
+		a.meter.unsettled.keep(a)
+	}
+	a.meter.record(a.ctx, r)
+	a.meter.telemetry.ended(a)
+	a.ctx, a.call = nil, nil // both lead to the request, prompt and all
+}

@@ -1,0 +1,169 @@
+package farebox
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/farebox-go/farebox/internal/sse"
+)
+
+// Bounds on what Close reads after a consumer that stopped early, to find the usage of an answer that is almost over.
+const (
+	drainBytes = 256 << 10
+	drainTime  = 500 * time.Millisecond
+)
+
+// meteredBody is an answer's body that is metered as it is read. Bytes pass through untouched; its memory is bounded
+// whatever passes.
+type meteredBody struct {
+	attempt *attempt
+	head    http.Header
+	source  io.ReadCloser // the provider's bytes
+	reader  io.Reader     // what the caller reads: source, or source without the usage chunk
+	stop    func() bool   // stops watching ctx
+
+	mu      sync.Mutex // guards what follows against a Close in the middle of a Read
+	scanner bodyScanner
+	reading bool
+	ended   bool
+}
+
+func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
+	b := &meteredBody{attempt: a, head: resp.Header, source: resp.Body, reader: resp.Body}
+	switch {
+	case isEncoded(resp.Header):
+		b.scanner = &unreadableScanner{attempt: a}
+	case !isSuccess(resp.StatusCode):
+		b.scanner = &errorScanner{attempt: a}
+	case isEventStream(resp.Header):
+		b.scanStream()
+	default:
+		b.sniff()
+	}
+	if a.stripUsage && isSuccess(resp.StatusCode) {
+		resp.ContentLength = -1 // the chunk that is taken out is counted in it
+		resp.Header.Del("Content-Length")
+	}
+	// A Client's call that is not streamed reads its answer at once and closes it, whatever becomes of ctx.
+	if a.ctx.Done() != nil && (a.call == nil || a.request.Stream) {
+		b.mu.Lock() // ctx may have ended already
+		b.stop = context.AfterFunc(a.ctx, b.cancelled)
+		b.mu.Unlock()
+	}
+	return b
+}
+
+func isEncoded(head http.Header) bool {
+	encoding := head.Get("Content-Encoding")
+	return encoding != "" && !strings.EqualFold(encoding, "identity")
+}
+
+func isEventStream(head http.Header) bool {
+	kind, _, _ := strings.Cut(head.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+}
+
+func (b *meteredBody) scanStream() {
+	scanner := newStreamScanner(b.attempt)
+	b.scanner = scanner
+	if b.attempt.stripUsage {
+		// The filter sees every event, so it does the scanning too.
+		b.reader = sse.NewFilter(b.source, maxEvent, scanner.event)
+		scanner.filtered = true
+	}
+}
+
+// sniff scans an answer that is not labelled as a stream and may be one all the same.
+func (b *meteredBody) sniff() {
+	scanner := &sniffingScanner{attempt: b.attempt}
+	b.scanner = scanner
+	if b.attempt.stripUsage {
+		b.reader = &sniffingReader{source: b.source, drop: scanner.asStream().event}
+		scanner.stream.filtered = true
+	}
+}
+
+// Read passes on what the provider sent.
+func (b *meteredBody) Read(p []byte) (n int, err error) {
+	b.mu.Lock()
+	b.reading = true
+	b.mu.Unlock()
+	err = errPanicked // unless Read returns
+	defer func() { b.took(p[:n], err) }()
+	n, err = b.reader.Read(p)
+	return n, err
+}
+
+// took scans what a Read has passed on, and settles the attempt where that was the end.
+func (b *meteredBody) took(p []byte, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reading = false
+	if b.ended {
+		return
+	}
+	b.scanner.write(p)
+	if err != nil {
+		b.end(errors.Is(err, io.EOF))
+	}
+}
+
+// Close settles the attempt, if reading to the end has not. An answer that has come to its end but for its usage is
+// read on for a moment.
+func (b *meteredBody) Close() error {
+	b.settle()
+	return b.source.Close()
+}
+
+func (b *meteredBody) settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.end(false)          // even where reading on panics
+	if !b.ended && !b.reading { // another goroutine may be blocked in Read: closing frees it
+		b.drain()
+	}
+}
+
+// drain reads on, within bounds, where the usage must be near: behind the finish reason of a stream, or in a JSON
+// answer, which is billed whole however little of it is read.
+func (b *meteredBody) drain() {
+	if !isSuccess(b.attempt.receipt.Status) || !b.scanner.nearEnd() {
+		return
+	}
+	cut := time.AfterFunc(drainTime, func() { _ = b.source.Close() })
+	defer cut.Stop()
+	buf := make([]byte, 8<<10)
+	for read := 0; read < drainBytes && b.scanner.nearEnd(); {
+		n, err := b.reader.Read(buf)
+		b.scanner.write(buf[:n])
+		read += n
+		if err != nil {
+			b.end(errors.Is(err, io.EOF))
+			return
+		}
+	}
+}
+
+// cancelled settles the attempt when its context ends, for consumers that neither read on nor close.
+func (b *meteredBody) cancelled() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(false)
+}
+
+// end settles the attempt, once; mu is held.
+func (b *meteredBody) end(whole bool) {
+	if b.ended {
+		return
+	}
+	b.ended = true
+	if b.stop != nil {
+		b.stop()
+	}
+	b.attempt.end(b.scanner.close(whole), b.head, whole)
+}

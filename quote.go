@@ -1,0 +1,381 @@
+package farebox
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/farebox-go/farebox/internal/fixed"
+	"github.com/farebox-go/farebox/internal/wire"
+)
+
+// Quote is what a request will cost before it is sent.
+type Quote struct {
+	Endpoint string `json:"endpoint"`
+	Model    string `json:"model"`
+	// Expected is the likely cost and Most the dearest that one attempt can be. Both are unknown where Priced is false.
+	Expected Money `json:"expected"`
+	Most     Money `json:"most"`
+	Priced   bool  `json:"priced"`
+	// InputTokens is the likely number of input tokens, MostInputTokens a bound on it. InputBasis says what they rest on:
+	// "bytes" of the text; or a count that is "exact" in the model's own vocabulary, "estimated" from another one, or
+	// "bounded", a part being taken at its largest.
+	InputTokens     int64  `json:"input_tokens"`
+	MostInputTokens int64  `json:"most_input_tokens"`
+	InputBasis      string `json:"input_basis"`
+	// MostOutputTokens is the output limit, of all choices together: the request's, else the model's.
+	MostOutputTokens int64 `json:"most_output_tokens"`
+	// Assumed says that a limit was not to be had from the request or the catalog, so that Most rests on an assumption:
+	// an output of 16,384 tokens, or what a provider's search adds to the input.
+	Assumed bool `json:"assumed,omitzero"`
+	// Price is the price that Most was made with: the dearest of those that the request may be served at.
+	Price PriceRef `json:"price,omitzero"`
+}
+
+// Figures that stand in for what neither request nor catalog says.
+const (
+	assumedOutputTokens  = 16_384 // the limit that gateways assume where none is set
+	expectedOutputTokens = 500    // answers in recorded traffic have a median of about 400 tokens
+	bytesPerToken        = 4      // of English text; used for what is likely, never for what is most
+	tokensPerMessage     = 8      // what is added to a message for its role and separators, to a text for its ends, rounded up
+	tokensPerTool        = 32     // what providers add around a tool's schema, rounded up
+	tokensPerChat        = 128    // reply priming, a model's own system text
+	tokensForTools       = 768    // the preamble where any tool is offered: up to 700 in recorded traffic
+	expectedImageTokens  = 800
+	mostImageTokens      = 16_384 // of Qwen's largest, the most of any family that is counted; see internal/prompt
+	mostMiniImageTokens  = 50_000 // gpt-4o-mini counts an image at 33 times its size
+	mostMediaTokens      = 200_000
+	mostSearchTokens     = 32_000 // input, or cited text, that a provider's search may add
+	mostSearches         = 10
+)
+
+// dearerTier is the most that something costs at a dearer service tier: OpenAI's priority tier is 1.67 to 2 times the
+// standard price (openai.com/api-priority-processing), GPT-5.5's 2.5 (tokencost.app, 2026-06-04).
+func dearerTier(standard Money) Money {
+	return Money{units: standard.units.MulQuo(5, 2, fixed.AwayFromZero)}
+}
+
+// mostSearchRate is the dearest search in use ($50 per 1,000 at OpenAI's high context size), for models whose
+// search price is not in the catalog.
+var mostSearchRate = MustRate("0.05")
+
+// extent is how large a request may be: what it is likely to consume, and a bound on it.
+type extent struct {
+	inputs, mostInputs   int64
+	outputs, mostOutputs int64
+	fewestOutputs        int64 // a lower limit is raised to this
+	beside               int64 // output of a choice that its limit does not count
+	searches             int64
+	dearInput            []int // places whose rates an input token may be charged at
+	dearOutput           []int
+	dearTier             bool // at a service tier that costs more than the prices say
+	assumed              bool
+	basis                string     // of the input
+	counted              inputCount // where tokens were counted
+}
+
+var (
+	textInputs  = []int{atInput, atCacheRead, atCacheWrite}
+	longInputs  = []int{atInput, atCacheRead, atCacheWrite, atCacheWrite1h}
+	mediaInputs = []int{atInput, atCacheRead, atCacheWrite, atCacheWrite1h, atAudioInput, atAudioCacheRead, atImageInput, atVideoInput}
+	textOutputs = []int{atOutput, atReasoning}
+	mediaOutput = []int{atOutput, atReasoning, atAudioOutput, atImageOutput}
+)
+
+// measure bounds a request for one model, asked for under a name. A token of text is at least one byte long in every byte-level
+// vocabulary, so bytes bound tokens without counting any.
+func measure(r *wire.Request, p *provider, name string, m *Model) extent {
+	media := int64(r.Audios+r.Videos+r.Files) * mostMediaTokens
+	imageTokens := int64(mostImageTokens)
+	if strings.Contains(name, "4o-mini") {
+		imageTokens = mostMiniImageTokens
+	}
+	e := extent{
+		inputs:     r.InputTokens + r.TextBytes/bytesPerToken + int64(r.Images)*expectedImageTokens + 1,
+		mostInputs: r.InputTokens + r.TextBytes + mostOverhead(r) + int64(r.Images)*imageTokens + media,
+		dearInput:  textInputs, dearOutput: textOutputs, basis: "bytes",
+		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), assumed: p.charges(r.ServiceTier),
+	}
+	if r.Operation == wire.Chat {
+		e.mostInputs += p.ownPrompt
+	}
+	if r.LongCache {
+		e.dearInput = longInputs
+	}
+	if r.Images+r.Audios+r.Videos+r.Files > 0 {
+		e.dearInput = mediaInputs
+	}
+	if r.AudioOutput || r.ImageOutput || m.Outputs&(ModalityAudio|ModalityImage) != 0 {
+		e.dearOutput = mediaOutput
+	}
+	if r.WebSearch {
+		e.searches = mostSearches
+	}
+	if r.WebSearch || r.ServerTools {
+		e.mostInputs += mostSearchTokens
+		e.assumed = true
+	}
+	e.keepToContext(r, m)
+	if r.Operation != wire.Embeddings {
+		e.limitOutput(r, m)
+	}
+	return e
+}
+
+// mostOverhead bounds what a provider adds to the text of a request.
+func mostOverhead(r *wire.Request) int64 {
+	if r.Operation != wire.Chat {
+		return int64(max(r.Inputs, 1)) * tokensPerMessage
+	}
+	overhead := int64(r.Messages)*tokensPerMessage + tokensPerChat
+	if r.Tools > 0 {
+		overhead += int64(r.Tools)*tokensPerTool + tokensForTools
+	}
+	return overhead
+}
+
+// keepToContext bounds the input by the model's context window.
+func (e *extent) keepToContext(r *wire.Request, m *Model) {
+	if m.ContextTokens > 0 && r.Operation != wire.Embeddings {
+		e.mostInputs = min(e.mostInputs, saturatingMul(m.ContextTokens, int64(max(r.Inputs, 1))))
+	}
+	e.inputs = min(e.inputs, e.mostInputs)
+}
+
+// limitOutput bounds the output: by the request's limit, the model's, or its context window.
+func (e *extent) limitOutput(r *wire.Request, m *Model) {
+	limit := r.MaxOutput
+	if limit <= 0 {
+		limit = m.MaxOutputTokens
+	}
+	if limit <= 0 {
+		limit = m.ContextTokens
+	}
+	if limit <= 0 {
+		limit, e.assumed = assumedOutputTokens, true
+	}
+	e.outputs = saturatingMul(min(limit, expectedOutputTokens), answers(r))
+	e.setMostOutputs(limit, answers(r))
+}
+
+// setMostOutputs bounds the output by a limit for each choice, and what a request may be billed for beside it.
+func (e *extent) setMostOutputs(limit, choices int64) {
+	e.mostOutputs = saturatingMul(saturatingAdd(max(limit, e.fewestOutputs), e.beside), choices)
+}
+
+// answers is the number of answers that a request asks for, each up to the output limit.
+func answers(r *wire.Request) int64 {
+	return saturatingMul(int64(max(r.Choices, 1)), int64(max(r.Inputs, 1)))
+}
+
+func saturatingAdd(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+func saturatingMul(a, b int64) int64 {
+	if b != 0 && a > math.MaxInt64/b {
+		return math.MaxInt64
+	}
+	return a * b
+}
+
+// most is the dearest that a request of this extent can be at a price: at every tier that it can reach and, since a call
+// may start later than it was quoted, at every time of the day, each token at the dearest rate it may be charged.
+func (t *priceTable) most(e *extent) Money {
+	most := t.standardMost(e)
+	if e.dearTier {
+		return dearerTier(most)
+	}
+	return most
+}
+
+func (t *priceTable) standardMost(e *extent) Money {
+	most := t.levels.most(e)
+	for i := range t.hours {
+		if dearer := t.hours[i].levels.most(e); most.Less(dearer) {
+			most = dearer
+		}
+	}
+	return most
+}
+
+func (levels rateLevels) most(e *extent) Money {
+	var most Money
+	for i := range levels {
+		level := &levels[i]
+		if i > 0 && e.mostInputs < level.reachedAt {
+			break
+		}
+		// Rounded up token by token, so that it bounds the sum of any number of lines, each rounded by itself.
+		cost := level.rates.dearest(e.dearInput).TimesUp(1).Mul(e.mostInputs).
+			Add(level.rates.dearest(e.dearOutput).TimesUp(1).Mul(e.mostOutputs)).
+			Add(level.rates.fees(e.searches))
+		if most.Less(cost) {
+			most = cost
+		}
+	}
+	return most
+}
+
+// expected is what a request of this extent is likely to cost.
+func (t *priceTable) expected(e *extent, when time.Time) Money {
+	rates := t.at(when).level(e.inputs)
+	input, _ := rates.find(atInput)
+	output, _ := rates.find(atOutput)
+	return input.Times(e.inputs).Add(output.Times(e.outputs)).Add(rates.fees(min(e.searches, 1)))
+}
+
+func (t *rateTable) dearest(places []int) Rate {
+	var dearest Rate
+	for _, place := range places {
+		if rate, ok := t.find(place); ok && dearest.Cmp(rate) < 0 {
+			dearest = rate
+		}
+	}
+	return dearest
+}
+
+// fees is what is charged per request, per search and for what is cited of what they find.
+func (t *rateTable) fees(searches int64) Money {
+	fee := t.rate[atRequest].TimesUp(1)
+	if searches > 0 {
+		rate, ok := t.find(atWebSearch)
+		if !ok {
+			rate = mostSearchRate
+		}
+		fee = fee.Add(rate.TimesUp(searches))
+		if citation, ok := t.find(atCitation); ok {
+			fee = fee.Add(citation.TimesUp(mostSearchTokens))
+		}
+	}
+	return fee
+}
+
+// quoted is a quote with the price it was made with, kept for settling.
+type quoted struct {
+	Quote
+	model   *catalogModel // of the model asked for; nil where it has no price
+	table   *priceTable
+	extent  extent  // of the request for that model
+	others  []offer // the prices of fallback models
+	choices int64   // answers that share the output limit
+}
+
+// offer is the price of a model with the extent of the request for it.
+type offer struct {
+	table  *priceTable
+	extent extent
+}
+
+// quote prices a request at an endpoint. Where a gateway may serve any of several models, it is as dear as the
+// dearest, and unpriced where one of them is.
+//
+// The input is bounded by its bytes or, where a body is given, counted.
+func (m *Meter) quote(ep *endpoint, r *wire.Request, body []byte, now time.Time) quoted {
+	q := quoted{Quote: Quote{Endpoint: ep.name, Model: r.Model, Priced: true}, choices: answers(r)}
+	m.quoteModel(&q, ep, r, r.Model, body, now)
+	for _, fallback := range r.Models {
+		if fallback != r.Model {
+			m.quoteModel(&q, ep, r, fallback, body, now)
+		}
+	}
+	return q
+}
+
+// quoteModel raises a quote to what one more model would cost.
+func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string, body []byte, now time.Time) {
+	if name == "" && len(r.Models) > 0 {
+		return // OpenRouter takes the models of the list where no model is named
+	}
+	entry, table := m.price(ep, name, now)
+	if table == nil || table.variable {
+		entry, table = m.unpriced, m.unpriced.at(now)
+		q.Assumed = true
+	}
+	e := measure(r, ep.provider, name, &entry.Model)
+	if body != nil {
+		e.count(&m.tokens, ep, name, body)
+		e.keepToContext(r, &entry.Model)
+	}
+	q.widen(e)
+	if table == nil {
+		q.Priced = false
+		return
+	}
+	if q.table == nil {
+		q.model, q.table, q.extent = entry, table, e
+		q.Expected = table.expected(&e, now)
+		q.Price = entry.ref(table)
+	} else {
+		q.others = append(q.others, offer{table, e})
+	}
+	if most := table.most(&e); q.Most.Less(most) {
+		q.Most, q.Price = most, entry.ref(table)
+	}
+}
+
+func (q *quoted) widen(e extent) {
+	q.InputTokens = max(q.InputTokens, e.inputs)
+	q.MostInputTokens = max(q.MostInputTokens, e.mostInputs)
+	q.MostOutputTokens = max(q.MostOutputTokens, e.mostOutputs)
+	q.Assumed = q.Assumed || e.assumed
+	if q.InputBasis == "" {
+		q.InputBasis = e.basis
+	}
+}
+
+// inputMost is the most that the input alone can cost.
+func (q *quoted) inputMost() Money {
+	if q.table == nil {
+		return Money{}
+	}
+	return q.mostWith(0)
+}
+
+// price finds the price of a model at an endpoint: one that was set for the endpoint by its name, else its provider's.
+func (m *Meter) price(ep *endpoint, name string, now time.Time) (*catalogModel, *priceTable) {
+	entry := m.catalog.findAdded(ep.name, name)
+	if entry == nil {
+		entry = m.catalog.find(ep.provider.id, name)
+	}
+	if entry == nil {
+		return nil, nil
+	}
+	return entry, entry.at(now)
+}
+
+// affordableOutput is the largest output limit of one answer with which the request would cost no more than room; 0
+// where the input alone costs more, or where no limit helps.
+func (q *quoted) affordableOutput(room Money) int64 {
+	if q.table == nil || q.MostOutputTokens == 0 || q.Most.IsZero() {
+		return 0
+	}
+	low, high := int64(0), q.MostOutputTokens/max(q.choices, 1)
+	for low < high {
+		limit := high - (high-low)/2
+		if room.Less(q.mostWith(limit)) {
+			high = limit - 1
+		} else {
+			low = limit
+		}
+	}
+	return low
+}
+
+// mostWith is the most that the request can cost with another output limit.
+func (q *quoted) mostWith(limit int64) Money {
+	e := q.extent
+	e.setMostOutputs(limit, q.choices)
+	most := q.table.most(&e)
+	for i := range q.others {
+		e := q.others[i].extent
+		e.setMostOutputs(limit, q.choices)
+		if dearer := q.others[i].table.most(&e); most.Less(dearer) {
+			most = dearer
+		}
+	}
+	return most
+}

@@ -1,0 +1,78 @@
+package farebox
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrUnknownReceipt is returned by [Meter.Reconcile] for a receipt whose cost is not open: it is known already, or older
+// than the newest 4,096 that are.
+var ErrUnknownReceipt = errors.New("farebox: no such receipt is waiting to be reconciled")
+
+// maxUnsettled bounds the attempts that are kept to be reconciled.
+const maxUnsettled = 4096
+
+// unsettled keeps the attempts whose cost is estimated or taken at its most, until it is known or they are too many.
+type unsettled struct {
+	mu    sync.Mutex
+	byID  map[string]*openCharge
+	order [maxUnsettled]string // a ring of ids
+	next  int
+}
+
+// openCharge is an attempt whose cost is not known.
+type openCharge struct {
+	hold *hold
+	cost Money // as it stands now
+}
+
+func (u *unsettled) keep(a *attempt) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.byID == nil {
+		u.byID = make(map[string]*openCharge)
+	}
+	delete(u.byID, u.order[u.next])
+	u.order[u.next] = a.receipt.ID
+	u.next = (u.next + 1) % maxUnsettled
+	u.byID[a.receipt.ID] = &openCharge{hold: &a.hold, cost: a.receipt.Cost}
+}
+
+// Reconcile books what an attempt really cost, once the provider's own figure is known: for a receipt whose source is
+// Held, Estimated or Unpriced. The receipt stays as it is; the difference is appended to the ledger and the sinks as an
+// [Adjustment]. Budgets are corrected in the window that the attempt was held in, and where that has closed, in none.
+// A later figure may correct an earlier one. reason says where the figure is from.
+func (m *Meter) Reconcile(receiptID string, actual Money, reason string) (Adjustment, error) {
+	if actual.Sign() < 0 {
+		return Adjustment{}, fmt.Errorf("farebox: a cost of %s is negative", actual)
+	}
+	adjustment, err := m.unsettled.correct(receiptID, actual, reason)
+	if err != nil {
+		return Adjustment{}, err
+	}
+	m.ledger.Adjust(adjustment)
+	for _, sink := range m.sinks {
+		if err := safely(func() error { return sink.Adjustment(adjustment) }); err != nil {
+			m.logger.Warn("farebox: sink failed", slog.String("receipt", receiptID), slog.Any("error", err))
+		}
+	}
+	return adjustment, nil
+}
+
+// correct books an attempt's cost on its budgets, in place of what was booked before.
+func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adjustment, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	charge := u.byID[receiptID]
+	if charge == nil {
+		return Adjustment{}, ErrUnknownReceipt
+	}
+	now := time.Now()
+	charge.hold.Reconcile(now, actual.nanosUp())
+	before := charge.cost
+	charge.cost = actual
+	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, nil
+}

@@ -1,0 +1,119 @@
+package farebox
+
+import "github.com/farebox-go/farebox/internal/wire"
+
+// Usage is what a call consumed, in disjoint kinds: no token is counted in two of them, however the provider
+// reports it (OpenAI counts cached tokens inside prompt_tokens, Anthropic beside input_tokens; xAI counts
+// reasoning beside completion_tokens, OpenAI inside). Quantities are never negative. The zero value is a call
+// that consumed nothing.
+type Usage struct {
+	// Input is text input tokens that were neither read from nor written to a cache.
+	Input int64 `json:"input,omitzero"`
+	// CacheRead is input tokens read from a cache.
+	CacheRead int64 `json:"cache_read,omitzero"`
+	// CacheWrite is input tokens written to a cache that lives for minutes (5 at Anthropic, 30 at OpenAI).
+	CacheWrite int64 `json:"cache_write,omitzero"`
+	// CacheWrite1h is input tokens written to a cache that lives for an hour (Anthropic).
+	CacheWrite1h int64 `json:"cache_write_1h,omitzero"`
+	// AudioInput is audio input tokens.
+	AudioInput int64 `json:"audio_input,omitzero"`
+	// AudioCacheRead is audio input tokens read from a cache.
+	AudioCacheRead int64 `json:"audio_cache_read,omitzero"`
+	// ImageInput is image input tokens.
+	ImageInput int64 `json:"image_input,omitzero"`
+	// VideoInput is video input tokens.
+	VideoInput int64 `json:"video_input,omitzero"`
+	// Output is output tokens other than those below.
+	Output int64 `json:"output,omitzero"`
+	// Reasoning is hidden reasoning tokens.
+	Reasoning int64 `json:"reasoning,omitzero"`
+	// AudioOutput is audio output tokens.
+	AudioOutput int64 `json:"audio_output,omitzero"`
+	// ImageOutput is image output tokens.
+	ImageOutput int64 `json:"image_output,omitzero"`
+	// Citation is citation tokens (Perplexity's deep research).
+	Citation int64 `json:"citation,omitzero"`
+	// WebSearches is searches that the provider made and charges for.
+	WebSearches int64 `json:"web_searches,omitzero"`
+	// Requests is 1 for an answered call: some models charge a fee per request.
+	Requests int64 `json:"requests,omitzero"`
+}
+
+// InputTokens is the number of input tokens of every kind, cached or not.
+func (u Usage) InputTokens() int64 { return (*wire.Usage)(&u).InputTokens() }
+
+// OutputTokens is the number of output tokens of every kind, reasoning included.
+func (u Usage) OutputTokens() int64 { return (*wire.Usage)(&u).OutputTokens() }
+
+// Dimension is something that a provider charges for. Its name is the one in receipts, in cost lines and in
+// price files.
+type Dimension string
+
+// The dimensions in use. All count tokens but WebSearch (searches) and Request (requests).
+const (
+	DimensionInput          Dimension = "input"
+	DimensionCacheRead      Dimension = "cache_read"
+	DimensionCacheWrite     Dimension = "cache_write"
+	DimensionCacheWrite1h   Dimension = "cache_write_1h"
+	DimensionAudioInput     Dimension = "audio_input"
+	DimensionAudioCacheRead Dimension = "audio_cache_read"
+	DimensionImageInput     Dimension = "image_input"
+	DimensionVideoInput     Dimension = "video_input"
+	DimensionOutput         Dimension = "output"
+	DimensionReasoning      Dimension = "reasoning"
+	DimensionAudioOutput    Dimension = "audio_output"
+	DimensionImageOutput    Dimension = "image_output"
+	DimensionCitation       Dimension = "citation"
+	DimensionWebSearch      Dimension = "web_search"
+	DimensionRequest        Dimension = "request"
+)
+
+// dimensionCount is the number of dimensions.
+const dimensionCount = 15
+
+// dimensions lists every dimension in the order of Usage's fields, which is the order of a receipt's lines.
+var dimensions = [dimensionCount]Dimension{
+	DimensionInput, DimensionCacheRead, DimensionCacheWrite, DimensionCacheWrite1h,
+	DimensionAudioInput, DimensionAudioCacheRead, DimensionImageInput, DimensionVideoInput,
+	DimensionOutput, DimensionReasoning, DimensionAudioOutput, DimensionImageOutput,
+	DimensionCitation, DimensionWebSearch, DimensionRequest,
+}
+
+// The places of dimensions in tables that are indexed by them.
+const (
+	atInput = iota
+	atCacheRead
+	atCacheWrite
+	atCacheWrite1h
+	atAudioInput
+	atAudioCacheRead
+	atImageInput
+	atVideoInput
+	atOutput
+	atReasoning
+	atAudioOutput
+	atImageOutput
+	atCitation
+	atWebSearch
+	atRequest
+)
+
+// quantities lays the usage out in the order of dimensions.
+func (u *Usage) quantities() [dimensionCount]int64 {
+	return [dimensionCount]int64{
+		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h,
+		u.AudioInput, u.AudioCacheRead, u.ImageInput, u.VideoInput,
+		u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput,
+		u.Citation, u.WebSearches, u.Requests,
+	}
+}
+
+// dimensionPlace finds a dimension's place; ok is false for a name that is not a dimension.
+func dimensionPlace(d Dimension) (int, bool) {
+	for i, known := range dimensions {
+		if known == d {
+			return i, true
+		}
+	}
+	return 0, false
+}
