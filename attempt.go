@@ -261,7 +261,7 @@ func (a *attempt) readAnswer(answer *wire.Answer) {
 	}
 	if answer.UsageSeen {
 		a.learn(answer)
-		r.Usage, r.RawUsage = Usage(answer.Usage), answer.RawUsage
+		r.Usage, r.RawUsage = usageOf(&answer.Usage), answer.RawUsage
 		if answer.Contradictory {
 			r.Flags = append(r.Flags, FlagContradictoryUsage)
 		}

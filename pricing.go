@@ -74,8 +74,8 @@ func (t *rateTable) has(place int) bool { return t.set&(1<<place) != 0 }
 // requests have no stand-in; -1 says so.
 var insteadOf = [dimensionCount]int{
 	atInput: -1, atCacheRead: atInput, atCacheWrite: atInput, atCacheWrite1h: atCacheWrite,
-	atAudioInput: atInput, atAudioCacheRead: atAudioInput, atImageInput: atInput, atVideoInput: atInput,
-	atOutput: -1, atReasoning: atOutput, atAudioOutput: atOutput, atImageOutput: atOutput,
+	atAudioInput: atInput, atAudioCacheRead: atAudioInput, atImageInput: atInput, atImageCacheRead: atImageInput, atVideoInput: atInput,
+	atOutput: -1, atReasoning: atOutput, atAudioOutput: atOutput, atImageOutput: atOutput, atVideoOutput: atOutput,
 	atCitation: -1, atWebSearch: -1, atRequest: -1,
 }
 

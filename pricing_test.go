@@ -88,8 +88,8 @@ func anyTimeOfDay() *rapid.Generator[time.Time] {
 var standIns = map[Dimension]Dimension{
 	DimensionCacheRead: DimensionInput, DimensionCacheWrite: DimensionInput, DimensionCacheWrite1h: DimensionCacheWrite,
 	DimensionAudioInput: DimensionInput, DimensionAudioCacheRead: DimensionAudioInput,
-	DimensionImageInput: DimensionInput, DimensionVideoInput: DimensionInput,
-	DimensionReasoning: DimensionOutput, DimensionAudioOutput: DimensionOutput, DimensionImageOutput: DimensionOutput,
+	DimensionImageInput: DimensionInput, DimensionImageCacheRead: DimensionImageInput, DimensionVideoInput: DimensionInput,
+	DimensionReasoning: DimensionOutput, DimensionAudioOutput: DimensionOutput, DimensionImageOutput: DimensionOutput, DimensionVideoOutput: DimensionOutput,
 }
 
 // referenceRates is the slow reading of a price: its rates with those of every tier reached, lowest first, and of the
@@ -192,7 +192,7 @@ func TestCostIsMonotone(t *testing.T) {
 		more := less
 		for _, field := range []*int64{
 			&more.Input, &more.CacheRead, &more.CacheWrite, &more.CacheWrite1h, &more.AudioInput, &more.AudioCacheRead,
-			&more.ImageInput, &more.VideoInput, &more.Output, &more.Reasoning, &more.AudioOutput, &more.ImageOutput,
+			&more.ImageInput, &more.ImageCacheRead, &more.VideoInput, &more.Output, &more.Reasoning, &more.AudioOutput, &more.ImageOutput, &more.VideoOutput,
 			&more.Citation, &more.WebSearches, &more.Requests,
 		} {
 			if rapid.Bool().Draw(t, "grows") {
@@ -535,7 +535,7 @@ func (c *priceCase) check(t *testing.T) {
 	reader.Write([]byte(`{"choices":[],"usage":`))
 	reader.Write(c.Usage)
 	reader.Write([]byte(`}`))
-	usage := Usage(reader.Answer().Usage)
+	usage := usageOf(&reader.Answer().Usage)
 	_, got, _ := compiled(t, Price{Rates: rates}).cost(&usage, noon)
 	switch {
 	case !c.Tolerance.Less(got.Sub(c.Expected.Total).Abs()):

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func TestProbe09_FieldsThatGoOpenAIDrops(t *testing.T) {
 		t.Errorf("cost %s %s, want %s reported", r.Cost, r.Source, want)
 	}
 	want := farebox.Usage{Input: 50, CacheRead: 30, CacheWrite: 20, Output: 6, Reasoning: 4, Requests: 1}
-	if r.Usage != want {
+	if !reflect.DeepEqual(r.Usage, want) {
 		t.Errorf("usage %+v, want %+v", r.Usage, want)
 	}
 	if r.Upstream != "DeepInfra" || r.GenerationID != "gen-1" {

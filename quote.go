@@ -77,9 +77,9 @@ type extent struct {
 var (
 	textInputs  = []int{atInput, atCacheRead, atCacheWrite}
 	longInputs  = []int{atInput, atCacheRead, atCacheWrite, atCacheWrite1h}
-	mediaInputs = []int{atInput, atCacheRead, atCacheWrite, atCacheWrite1h, atAudioInput, atAudioCacheRead, atImageInput, atVideoInput}
+	mediaInputs = []int{atInput, atCacheRead, atCacheWrite, atCacheWrite1h, atAudioInput, atAudioCacheRead, atImageInput, atImageCacheRead, atVideoInput}
 	textOutputs = []int{atOutput, atReasoning}
-	mediaOutput = []int{atOutput, atReasoning, atAudioOutput, atImageOutput}
+	mediaOutput = []int{atOutput, atReasoning, atAudioOutput, atImageOutput, atVideoOutput}
 )
 
 // measure bounds a request for one model, asked for under a name. A token of text is at least one byte long in every byte-level

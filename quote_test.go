@@ -71,7 +71,7 @@ func kindsOf(r *wire.Request, m *Model, u *Usage) (inputs, outputs []*int64) {
 		inputs = append(inputs, &u.CacheWrite1h)
 	}
 	if r.Images+r.Audios+r.Videos+r.Files > 0 {
-		inputs = append(inputs, &u.CacheWrite1h, &u.AudioInput, &u.AudioCacheRead, &u.ImageInput, &u.VideoInput)
+		inputs = append(inputs, &u.CacheWrite1h, &u.AudioInput, &u.AudioCacheRead, &u.ImageInput, &u.ImageCacheRead, &u.VideoInput)
 	}
 	outputs = []*int64{&u.Output, &u.Reasoning}
 	if r.AudioOutput || r.ImageOutput || m.Outputs&ModalityImage != 0 {

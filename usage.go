@@ -21,6 +21,8 @@ type Usage struct {
 	AudioCacheRead int64 `json:"audio_cache_read,omitzero"`
 	// ImageInput is image input tokens.
 	ImageInput int64 `json:"image_input,omitzero"`
+	// ImageCacheRead is image input tokens read from a cache.
+	ImageCacheRead int64 `json:"image_cache_read,omitzero"`
 	// VideoInput is video input tokens.
 	VideoInput int64 `json:"video_input,omitzero"`
 	// Output is output tokens other than those below.
@@ -31,25 +33,52 @@ type Usage struct {
 	AudioOutput int64 `json:"audio_output,omitzero"`
 	// ImageOutput is image output tokens.
 	ImageOutput int64 `json:"image_output,omitzero"`
+	// VideoOutput is video output tokens.
+	VideoOutput int64 `json:"video_output,omitzero"`
 	// Citation is citation tokens (Perplexity's deep research).
 	Citation int64 `json:"citation,omitzero"`
 	// WebSearches is searches that the provider made and charges for.
 	WebSearches int64 `json:"web_searches,omitzero"`
 	// Requests is 1 for an answered call: some models charge a fee per request.
 	Requests int64 `json:"requests,omitzero"`
+	// Units is what is charged by something else than tokens, by dimension: [DimensionImage] and those below it, or one
+	// of their variants ("image/1024x1024/hd"). Nil where there is nothing. It is not to be changed.
+	Units map[Dimension]int64 `json:"units,omitempty"`
+}
+
+// usageOf takes over what was read from an answer.
+func usageOf(u *wire.Usage) Usage {
+	usage := Usage{
+		Input: u.Input, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite, CacheWrite1h: u.CacheWrite1h,
+		AudioInput: u.AudioInput, AudioCacheRead: u.AudioCacheRead, ImageInput: u.ImageInput, ImageCacheRead: u.ImageCacheRead,
+		VideoInput: u.VideoInput, Output: u.Output, Reasoning: u.Reasoning, AudioOutput: u.AudioOutput,
+		ImageOutput: u.ImageOutput, VideoOutput: u.VideoOutput, Citation: u.Citation, WebSearches: u.WebSearches, Requests: u.Requests,
+	}
+	if len(u.Units) > 0 {
+		usage.Units = make(map[Dimension]int64, len(u.Units))
+		for name, quantity := range u.Units {
+			usage.Units[Dimension(name)] = quantity
+		}
+	}
+	return usage
 }
 
 // InputTokens is the number of input tokens of every kind, cached or not.
-func (u Usage) InputTokens() int64 { return (*wire.Usage)(&u).InputTokens() }
+func (u Usage) InputTokens() int64 {
+	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h +
+		u.AudioInput + u.AudioCacheRead + u.ImageInput + u.ImageCacheRead + u.VideoInput
+}
 
 // OutputTokens is the number of output tokens of every kind, reasoning included.
-func (u Usage) OutputTokens() int64 { return (*wire.Usage)(&u).OutputTokens() }
+func (u Usage) OutputTokens() int64 {
+	return u.Output + u.Reasoning + u.AudioOutput + u.ImageOutput + u.VideoOutput
+}
 
 // Dimension is something that a provider charges for. Its name is the one in receipts, in cost lines and in
 // price files.
 type Dimension string
 
-// The dimensions in use. All count tokens but WebSearch (searches) and Request (requests).
+// The dimensions with a field of their own in [Usage]. All count tokens but WebSearch (searches) and Request (requests).
 const (
 	DimensionInput          Dimension = "input"
 	DimensionCacheRead      Dimension = "cache_read"
@@ -58,24 +87,41 @@ const (
 	DimensionAudioInput     Dimension = "audio_input"
 	DimensionAudioCacheRead Dimension = "audio_cache_read"
 	DimensionImageInput     Dimension = "image_input"
+	DimensionImageCacheRead Dimension = "image_cache_read"
 	DimensionVideoInput     Dimension = "video_input"
 	DimensionOutput         Dimension = "output"
 	DimensionReasoning      Dimension = "reasoning"
 	DimensionAudioOutput    Dimension = "audio_output"
 	DimensionImageOutput    Dimension = "image_output"
+	DimensionVideoOutput    Dimension = "video_output"
 	DimensionCitation       Dimension = "citation"
 	DimensionWebSearch      Dimension = "web_search"
 	DimensionRequest        Dimension = "request"
 )
 
-// dimensionCount is the number of dimensions.
-const dimensionCount = 15
+// The dimensions of [Usage.Units]. Any of them, and DimensionWebSearch, may be followed by a slash and a variant with a
+// rate of its own: "image/1024x1024/hd", "tool_call/file_search". A variant without a rate has that of the name before
+// the slash.
+const (
+	DimensionImage      Dimension = wire.UnitImage      // images made; variants by size, then quality
+	DimensionPixel      Dimension = wire.UnitPixel      // pixels made, where a price is per megapixel
+	DimensionCharacter  Dimension = wire.UnitCharacter  // characters of text, for speech
+	DimensionAudioMS    Dimension = wire.UnitAudioMS    // milliseconds of audio, where a price is by time
+	DimensionVideoMS    Dimension = wire.UnitVideoMS    // milliseconds of video; variants by resolution
+	DimensionPage       Dimension = wire.UnitPage       // pages of a document
+	DimensionSearchUnit Dimension = wire.UnitSearchUnit // of a reranker
+	DimensionToolCall   Dimension = wire.UnitToolCall   // calls of tools that the provider runs; variants by tool
+	DimensionSession    Dimension = wire.UnitSession    // of a container or a code interpreter; variants by kind
+)
+
+// dimensionCount is the number of dimensions that are laid out in tables.
+const dimensionCount = 17
 
 // dimensions lists every dimension in the order of Usage's fields, which is the order of a receipt's lines.
 var dimensions = [dimensionCount]Dimension{
 	DimensionInput, DimensionCacheRead, DimensionCacheWrite, DimensionCacheWrite1h,
-	DimensionAudioInput, DimensionAudioCacheRead, DimensionImageInput, DimensionVideoInput,
-	DimensionOutput, DimensionReasoning, DimensionAudioOutput, DimensionImageOutput,
+	DimensionAudioInput, DimensionAudioCacheRead, DimensionImageInput, DimensionImageCacheRead, DimensionVideoInput,
+	DimensionOutput, DimensionReasoning, DimensionAudioOutput, DimensionImageOutput, DimensionVideoOutput,
 	DimensionCitation, DimensionWebSearch, DimensionRequest,
 }
 
@@ -88,11 +134,13 @@ const (
 	atAudioInput
 	atAudioCacheRead
 	atImageInput
+	atImageCacheRead
 	atVideoInput
 	atOutput
 	atReasoning
 	atAudioOutput
 	atImageOutput
+	atVideoOutput
 	atCitation
 	atWebSearch
 	atRequest
@@ -102,8 +150,8 @@ const (
 func (u *Usage) quantities() [dimensionCount]int64 {
 	return [dimensionCount]int64{
 		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h,
-		u.AudioInput, u.AudioCacheRead, u.ImageInput, u.VideoInput,
-		u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput,
+		u.AudioInput, u.AudioCacheRead, u.ImageInput, u.ImageCacheRead, u.VideoInput,
+		u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput, u.VideoOutput,
 		u.Citation, u.WebSearches, u.Requests,
 	}
 }

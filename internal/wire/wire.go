@@ -23,25 +23,51 @@ type Usage struct {
 	AudioInput     int64 // audio input tokens
 	AudioCacheRead int64 // audio input tokens read from a cache
 	ImageInput     int64 // image input tokens
+	ImageCacheRead int64 // image input tokens read from a cache
 	VideoInput     int64 // video input tokens
 	Output         int64 // output tokens other than those below
 	Reasoning      int64 // hidden reasoning tokens
 	AudioOutput    int64 // audio output tokens
 	ImageOutput    int64 // image output tokens
+	VideoOutput    int64 // video output tokens
 	Citation       int64 // citation tokens
 	WebSearches    int64 // web searches made by the provider
 	Requests       int64 // requests, where one is charged by itself: 1 for an answered call
+
+	// Units counts what is charged by something else than tokens, by a name of the Unit constants; nil where there is
+	// nothing. Quantities are positive.
+	Units map[string]int64
+}
+
+// Names of what is charged by something else than tokens. A name may be followed by a slash and a variant that has a
+// price of its own: "image/1024x1024/hd", "tool_call/file_search".
+const (
+	UnitImage      = "image"       // images made; variants by size, then quality
+	UnitPixel      = "pixel"       // pixels made, where a price is per megapixel
+	UnitCharacter  = "character"   // characters (runes) of text
+	UnitAudioMS    = "audio_ms"    // milliseconds of audio, where a price is per second, minute or hour
+	UnitVideoMS    = "video_ms"    // milliseconds of video; variants by resolution
+	UnitPage       = "page"        // pages of a document
+	UnitSearchUnit = "search_unit" // of a reranker
+	UnitToolCall   = "tool_call"   // calls of tools that the provider runs; variants by tool
+	UnitSession    = "session"     // of a container or a code interpreter; variants by kind
+)
+
+// Iteration is a part of an answer that another model than the answer's own made, with a usage of its own.
+type Iteration struct {
+	Model string // empty: the answer's
+	Usage Usage
 }
 
 // InputTokens is the number of input tokens of every kind.
 func (u *Usage) InputTokens() int64 {
 	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h +
-		u.AudioInput + u.AudioCacheRead + u.ImageInput + u.VideoInput
+		u.AudioInput + u.AudioCacheRead + u.ImageInput + u.ImageCacheRead + u.VideoInput
 }
 
 // OutputTokens is the number of output tokens of every kind.
 func (u *Usage) OutputTokens() int64 {
-	return u.Output + u.Reasoning + u.AudioOutput + u.ImageOutput
+	return u.Output + u.Reasoning + u.AudioOutput + u.ImageOutput + u.VideoOutput
 }
 
 // Request is what a request asks for, as far as its cost depends on it.
@@ -66,11 +92,16 @@ type Request struct {
 	BesideLimit int64 // output tokens that the limit does not count, at most: of rejected predictions, of thinking
 	Choices     int   // n, or best_of where that is larger; at least 1
 	ServiceTier string
-	WebSearch   bool // the request turns on a search that the provider charges for
-	ServerTools bool // the request offers tools that the provider runs by itself
-	AudioOutput bool // the request asks for audio in the answer
-	ImageOutput bool // the request asks for images in the answer
-	LongCache   bool // the request asks for a cache that lives for an hour
+	WebSearch   bool   // the request turns on a search that the provider charges for
+	ServerTools bool   // the request offers tools that the provider runs by itself
+	AudioOutput bool   // the request asks for audio in the answer
+	ImageOutput bool   // the request asks for images in the answer
+	LongCache   bool   // the request asks for a cache that lives for an hour
+	Speed       string // a faster mode that is charged for: "fast"
+	Region      string // where the request asks to be served, if that is charged for: "us"
+
+	// Units are the quantities that the request itself fixes, named as in Usage: characters to speak, images to make.
+	Units map[string]int64
 }
 
 // ReportedCost is a figure that the provider states, as it was written.
@@ -93,6 +124,11 @@ type Answer struct {
 	UsageSeen     bool   // the provider reported a usage
 	Contradictory bool   // the usage contradicts itself; Usage is the nearest reading that is never negative
 	RawUsage      []byte // the usage object as it was written (bounded); a copy
+	// Iterations are parts that are billed beside Usage, each at its own model's price (Anthropic's compaction and
+	// advisor iterations).
+	Iterations []Iteration
+	Speed      string // the faster mode that served, where one is charged for
+	Region     string // where the model was served, where that is charged for
 
 	Reported ReportedCost // the endpoint's own charge
 	Upstream ReportedCost // what the upstream provider bills to the caller's own key (BYOK)

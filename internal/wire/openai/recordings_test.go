@@ -259,7 +259,7 @@ func checkUsage(t *testing.T, x *recorded, a *wire.Answer) {
 
 func kinds(u *wire.Usage) []int64 {
 	return []int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.AudioInput, u.AudioCacheRead, u.ImageInput,
-		u.VideoInput, u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput, u.Citation, u.WebSearches, u.Requests}
+		u.ImageCacheRead, u.VideoInput, u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput, u.VideoOutput, u.Citation, u.WebSearches, u.Requests}
 }
 
 func checkCost(t *testing.T, x *recorded, a *wire.Answer) {

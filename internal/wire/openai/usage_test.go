@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -130,7 +131,7 @@ func TestUsage(t *testing.T) {
 	for _, c := range usages {
 		c.want.Requests = 1
 		a := answerWith(c.usage)
-		if !a.UsageSeen || a.Usage != c.want || a.Contradictory != c.contradictory {
+		if !a.UsageSeen || !reflect.DeepEqual(a.Usage, c.want) || a.Contradictory != c.contradictory {
 			t.Errorf("%s:\n got %+v, contradictory %v\nwant %+v", c.name, a.Usage, a.Contradictory, c.want)
 		}
 		if string(a.RawUsage) != c.usage {
@@ -142,7 +143,7 @@ func TestUsage(t *testing.T) {
 func TestNoUsage(t *testing.T) {
 	t.Parallel()
 	for _, usage := range []string{`null`, `{}`, `[]`, `7`, `"x"`, `{"prompt_tokens":null}`, `{"prompt_tokens":-1,"completion_tokens":-1}`, `{"cost":1}`} {
-		if a := answerWith(usage); a.UsageSeen || a.Usage != (wire.Usage{}) {
+		if a := answerWith(usage); a.UsageSeen || !reflect.DeepEqual(a.Usage, wire.Usage{}) {
 			t.Errorf("%s: %+v", usage, a)
 		}
 	}
