@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/openai"
 )
 
 // attempt is one physical attempt, from its quote to its receipt.
@@ -39,15 +38,13 @@ type attempt struct {
 }
 
 // newAttempt prices a request and holds its money, or refuses it.
-func (m *Meter) newAttempt(req *http.Request, format wire.Format, op wire.Operation, body []byte) (*attempt, error) {
-	a := &attempt{meter: m, ctx: req.Context(), format: format, body: body, call: callFromContext(req.Context())}
-	if a.call != nil {
-		a.ep = a.call.endpoint
-	} else {
-		a.ep = m.endpointOf(req)
+func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*attempt, error) {
+	a := &attempt{
+		meter: m, ctx: req.Context(), ep: known.ep, format: known.format, body: body, call: callFromContext(req.Context()),
 	}
+	op := known.route.Operation
 	var unreadable error
-	if a.request, unreadable = format.ReadRequest(op, req.URL.Path, body); unreadable != nil {
+	if a.request, unreadable = a.format.ReadRequest(op, known.to, body); unreadable != nil {
 		// The provider will say so, unless it reads what farebox does not. Under a budget it cannot be priced but by a stated
 		// rate; then all of it may be text.
 		a.request = wire.Request{Operation: op, TextBytes: int64(len(body))}
@@ -208,6 +205,9 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 	if !a.ended.CompareAndSwap(false, true) {
 		return
 	}
+	if isSuccess(a.receipt.Status) {
+		a.format.ReadHeaders(&a.request, head, answer)
+	}
 	a.readAnswer(answer)
 	if a.call != nil {
 		a.call.answer = answer
@@ -220,7 +220,7 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 	switch {
 	case !isSuccess(a.receipt.Status):
 		a.settleStatus(a.receipt.Status)
-	case final && a.settleReported(a.reportedCost(answer, head), answer):
+	case final && a.settleReported(answer):
 	case final && answer.UsageSeen:
 		a.settleComputed(nil)
 	case answer.Err != nil && (answer.TextBytes == 0 || a.ep.provider.insures(answer.Err.Status)):
@@ -240,15 +240,6 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 // finish and its usage after it: that is the last thing a provider sends, and some send no terminator.
 func isComplete(answer *wire.Answer) bool {
 	return answer.Err == nil && (answer.Done || (answer.UsageSeen && answer.FinishReason != ""))
-}
-
-// reportedCost is the cost that the provider states, in the answer or in its head. The head of a stream is sent before
-// anybody knows what it will cost: a figure in it is not of this answer.
-func (a *attempt) reportedCost(answer *wire.Answer, head http.Header) wire.ReportedCost {
-	if answer.Reported.Literal != "" || a.request.Stream || isEventStream(head) {
-		return answer.Reported
-	}
-	return openai.ReportedInHeaders(head)
 }
 
 // readAnswer copies what the answer says of itself into the receipt.
@@ -284,7 +275,8 @@ func (a *attempt) settleStatus(status int) {
 }
 
 // settleReported settles at the provider's own figure; false if there is none that can be read.
-func (a *attempt) settleReported(reported wire.ReportedCost, answer *wire.Answer) bool {
+func (a *attempt) settleReported(answer *wire.Answer) bool {
+	reported := answer.Reported
 	charge, ok := moneyOf(reported)
 	if !ok {
 		return false

@@ -281,7 +281,7 @@ func (c *Client) Quote(ctx context.Context, request openai.ChatCompletionRequest
 	if err != nil {
 		return Quote{}, err
 	}
-	parsed, err := c.format.ReadRequest(wire.Chat, candidates[0].endpoint.url.Path+"/chat/completions", body)
+	parsed, err := c.format.ReadRequest(wire.Chat, wire.Target{Path: candidates[0].endpoint.url.Path + "/chat/completions"}, body)
 	if err != nil {
 		return Quote{}, fmt.Errorf("farebox: %w", err)
 	}

@@ -155,7 +155,7 @@ func (c *Client) candidates(ctx context.Context, first *endpoint, spec callSpec,
 	if choice == nil {
 		return []resolvedCandidate{{first, spec.model}}, nil
 	}
-	request, err := c.format.ReadRequest(spec.op, first.url.Path+"/"+spec.path, body)
+	request, err := c.format.ReadRequest(spec.op, wire.Target{Path: first.url.Path + "/" + spec.path}, body)
 	if err != nil {
 		return nil, fmt.Errorf("farebox: %w", err)
 	}

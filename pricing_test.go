@@ -531,7 +531,7 @@ func (c *priceCase) check(t *testing.T) {
 	for key, rate := range c.Price.PerMTok {
 		rates[priceCaseKeys[key]] = MustPerMillion(rate)
 	}
-	reader := openai.Format{}.NewBodyReader(wire.Chat)
+	reader := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
 	reader.Write([]byte(`{"choices":[],"usage":`))
 	reader.Write(c.Usage)
 	reader.Write([]byte(`}`))

@@ -28,7 +28,7 @@ type bodyScanner interface {
 type jsonScanner struct{ reader wire.Reader }
 
 func newJSONScanner(a *attempt) *jsonScanner {
-	return &jsonScanner{reader: a.format.NewBodyReader(a.request.Operation)}
+	return &jsonScanner{reader: a.format.NewBodyReader(&a.request)}
 }
 
 func (s *jsonScanner) write(p []byte) { s.reader.Write(p) }
@@ -54,7 +54,7 @@ type streamScanner struct {
 }
 
 func newStreamScanner(a *attempt) *streamScanner {
-	s := &streamScanner{attempt: a, parser: sse.NewParser(maxEvent), reader: a.format.NewStreamReader(a.request.Operation)}
+	s := &streamScanner{attempt: a, parser: sse.NewParser(maxEvent), reader: a.format.NewStreamReader(&a.request)}
 	s.deliver = func(name, data []byte) { s.event(name, data) }
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farebox-go/farebox/internal/sse"
+	"github.com/farebox-go/farebox/internal/wire"
 )
 
 // ErrStreamClosed is returned by Recv after Close.
@@ -222,7 +223,7 @@ func (s *streamCore) errorIn(name, data []byte) error {
 	if string(name) != "error" && !bytes.Contains(data, []byte(`"error"`)) {
 		return nil
 	}
-	reader := s.call.client.format.NewStreamReader(s.call.spec.op)
+	reader := s.call.client.format.NewStreamReader(&wire.Request{Operation: s.call.spec.op, Stream: true})
 	reader.Event(name, data)
 	reported := reader.Answer().Err
 	if reported == nil {

@@ -9,11 +9,7 @@ import (
 	"net/http"
 
 	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/openai"
 )
-
-// formats are the wire formats that the transport reads, asked in this order.
-var formats = []wire.Format{openai.Format{}}
 
 // Transport returns a round tripper that meters every request that it knows how to read, and passes all others through
 // untouched. base sends them; nil is a transport of farebox's own with sensible timeouts.
@@ -41,8 +37,11 @@ type transport struct {
 
 // RoundTrip meters one physical attempt.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	format, op, ok := recognise(req)
-	if !ok || isMetered(req.Context()) {
+	if isMetered(req.Context()) {
+		return t.base.RoundTrip(req)
+	}
+	known, ok := t.meter.recognise(req)
+	if !ok || known.route.Billing != wire.Metered {
 		return t.base.RoundTrip(req)
 	}
 	body, err := readBody(req, t.meter.maxRequestBytes)
@@ -52,7 +51,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if ctx := req.Context(); ctx.Err() != nil {
 		return nil, context.Cause(ctx) // nothing would be sent: no attempt
 	}
-	a, err := t.meter.newAttempt(req, format, op, body)
+	a, err := t.meter.newAttempt(req, &known, body)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +87,6 @@ func (t *transport) send(a *attempt, req *http.Request, body []byte) (*http.Resp
 		resp.Body = http.NoBody
 	}
 	return resp, err
-}
-
-func recognise(req *http.Request) (wire.Format, wire.Operation, bool) {
-	for _, format := range formats {
-		if op, ok := format.Recognise(req.Method, req.URL.Path); ok {
-			return format, op, true
-		}
-	}
-	return nil, "", false
 }
 
 // isMetered says that a metered transport has seen the request before this one, and waits for its answer. The context of

@@ -4,14 +4,55 @@
 // Each wire format is a package of its own below this one that implements [Format].
 package wire
 
-// Operation is what a route does, named as in the GenAI conventions.
+import "net/http"
+
+// Operation is what a route does, named as in the GenAI conventions, and plainly where those have no name for it.
 type Operation string
 
 // The operations that are metered.
 const (
-	Chat           Operation = "chat"
-	TextCompletion Operation = "text_completion"
-	Embeddings     Operation = "embeddings"
+	Chat            Operation = "chat" // OpenAI's responses and Anthropic's messages too
+	GenerateContent Operation = "generate_content"
+	TextCompletion  Operation = "text_completion"
+	Embeddings      Operation = "embeddings"
+	Rerank          Operation = "rerank"
+	ImageGeneration Operation = "image_generation"
+	Speech          Operation = "speech"
+	Transcription   Operation = "transcription"
+	OCR             Operation = "ocr"
+	Batch           Operation = "batch" // many requests that are answered later
+)
+
+// Target is where a request is sent, as far as formats are told apart by it.
+type Target struct {
+	Method      string
+	Host        string // as in the URL
+	Path        string // unescaped, as in the URL
+	Query       string // as it is written
+	ContentType string // of the request's body; empty: not stated
+	Provider    string // the id of the provider that the endpoint belongs to ("openrouter", "vertex"); empty: not known
+}
+
+// Route is what a request is for.
+type Route struct {
+	Operation Operation
+	Billing   Billing
+	// ID names the answer or the job that a FollowUp asks after.
+	ID string
+}
+
+// Billing says how a route is charged for.
+type Billing uint8
+
+const (
+	// Metered is a request that is charged for: it is priced, held and has a receipt.
+	Metered Billing = iota
+	// Free is a request that its provider is known not to charge for: it passes untouched, without a hold or a receipt.
+	Free
+	// FollowUp is a later look at what an earlier request is charged for: the answer of one that runs in the background,
+	// the results of a batch, a gateway's own record of a call. It is free itself; what it says of Route.ID settles the
+	// earlier request, once, if that one is waiting for it.
+	FollowUp
 )
 
 // Usage is what a call consumed, in disjoint kinds: no token is counted in two of them.
@@ -135,6 +176,7 @@ type Answer struct {
 	BYOK     bool
 
 	TextBytes int64  // bytes of generated text, reasoning and tool arguments that were seen
+	Pending   bool   // the work goes on: what it costs is known by a FollowUp with the answer's ID
 	Done      bool   // the terminator of a stream was seen, or the JSON value was complete
 	Err       *Error // an error inside the answer
 }
@@ -154,17 +196,23 @@ type Error struct {
 type Format interface {
 	// Name of the format: "openai".
 	Name() string
-	// Recognise says which operation a request is for; ok is false where the format does not know the route.
-	Recognise(method, path string) (op Operation, ok bool)
-	// ReadRequest reads a request's body. path is where it was sent: some routes name the model.
-	ReadRequest(op Operation, path string, body []byte) (Request, error)
-	// IncludeUsage returns the body with the edit that makes a stream carry its usage; it returns body itself
-	// where there is nothing to edit.
+	// Recognise says what a request is for; ok is false where the format does not know the route. It is asked about every
+	// request that passes, and looks at the target only.
+	Recognise(to Target) (route Route, ok bool)
+	// ReadRequest reads the body of a request that is charged for. Some targets name the model.
+	ReadRequest(op Operation, to Target, body []byte) (Request, error)
+	// IncludeUsage returns the body of a request for a stream with the edit that makes it carry its usage; it returns body
+	// itself where there is nothing to edit.
 	IncludeUsage(body []byte) ([]byte, error)
-	// NewBodyReader reads a JSON answer that is pushed through it in pieces.
-	NewBodyReader(op Operation) Reader
-	// NewStreamReader reads a stream of events that is pushed through it one event at a time.
-	NewStreamReader(op Operation) StreamReader
+	// NewBodyReader reads an answer that is no stream (most are one JSON value) and is pushed through it in pieces. of is
+	// what ReadRequest made; of a FollowUp it has only an Operation. It is kept, and not changed.
+	NewBodyReader(of *Request) Reader
+	// NewStreamReader reads a stream of events that is pushed through it one event at a time, whatever they are framed in.
+	// of is as in NewBodyReader.
+	NewStreamReader(of *Request) StreamReader
+	// ReadHeaders adds to a successful answer what its headers say and its body did not. It is called when the body has
+	// ended. The headers of a stream were sent before anybody knew what it would consume.
+	ReadHeaders(of *Request, head http.Header, a *Answer)
 	// ReadError reads the body of an answer with an error status; it never fails: what cannot be read
 	// is put into the message, cut to a readable length.
 	ReadError(status int, body []byte) Error
@@ -181,7 +229,8 @@ type Reader interface {
 
 // StreamReader reads a stream as its events pass. Not safe for concurrent use.
 type StreamReader interface {
-	// Event takes the data of the next event. usageOnly says that the event carries nothing but usage: it is
+	// Event takes the next event: of server-sent events and AWS event streams their name and data, of other framings
+	// (lines of JSON, the elements of a JSON array) the data, name being empty. usageOnly says that the event carries nothing but usage: it is
 	// what a provider adds where usage was asked for. It keeps no reference to data.
 	Event(name, data []byte) (usageOnly bool)
 	// Answer returns what has been read so far.

@@ -5,10 +5,8 @@ import (
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/usage"
 )
-
-// maxUsage bounds the usage objects that are read, in bytes.
-const maxUsage = 256 << 10
 
 // usagePlace is where a usage object stood. A later one counts unless an earlier one stood in a better place.
 type usagePlace uint8
@@ -42,24 +40,17 @@ func (a *answer) setText(dst *string, raw []byte, escaped bool) {
 
 // usage takes a usage object. The last one counts: where there are several they are running totals.
 func (a *answer) usage(raw []byte, place usagePlace) {
-	if place < a.place || len(raw) > maxUsage || place == a.place && bytes.Equal(raw, a.RawUsage) {
+	if place < a.place || place == a.place && bytes.Equal(raw, a.RawUsage) {
 		return
 	}
-	fields, ok := readUsage(raw)
+	read, ok := usage.Read(raw)
 	if !ok {
 		return
 	}
 	a.place = place
-	a.RawUsage = append(a.RawUsage[:0], raw...)
-	a.Usage, a.Contradictory = fields.usage()
-	a.UsageSeen = true
-	if reported := fields.costs.reported(); reported.Literal != "" {
-		a.Reported = reported
-	}
-	a.BYOK = fields.costs.byok
-	a.Upstream = fields.costs.upstreamCost()
-	if !a.topTier && fields.serviceTier != "" {
-		a.ServiceTier = fields.serviceTier
+	read.Tell(&a.Answer)
+	if tier := read.ServiceTier(); !a.topTier && tier != "" {
+		a.ServiceTier = tier
 	}
 }
 

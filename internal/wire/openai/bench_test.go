@@ -22,7 +22,7 @@ var ordinaryChunks = map[string]string{
 func BenchmarkStreamChunk(b *testing.B) {
 	for name, text := range ordinaryChunks {
 		b.Run(name, func(b *testing.B) {
-			r := openai.Format{}.NewStreamReader(wire.Chat)
+			r := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 			data := []byte(text)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(data)))
@@ -53,7 +53,7 @@ func BenchmarkReadRequest(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, err := (openai.Format{}).ReadRequest(wire.Chat, "/v1/chat/completions", body); err != nil {
+				if _, err := (openai.Format{}).ReadRequest(wire.Chat, wire.Target{Path: "/v1/chat/completions"}, body); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -82,7 +82,7 @@ func BenchmarkBody(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				r := openai.Format{}.NewBodyReader(wire.Chat)
+				r := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
 				for rest := body; len(rest) > 0; {
 					n := min(32<<10, len(rest))
 					r.Write(rest[:n])

@@ -5,6 +5,8 @@ import (
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/failure"
+	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
 // What a body is searched for; the places in bodyWants.
@@ -42,9 +44,9 @@ var bodyWants = [...]jsonwalk.Want{
 	wantTier:             {Path: "service_tier", Limit: maxName},
 	wantFingerprint:      {Path: "system_fingerprint", Limit: maxName},
 	wantFinish:           {Path: "choices[0].finish_reason", Limit: maxName},
-	wantUsage:            {Path: "usage", Limit: maxUsage},
-	wantGroqUsage:        {Path: "x_groq.usage", Limit: maxUsage},
-	wantChoiceUsage:      {Path: "choices[0].usage", Limit: maxUsage},
+	wantUsage:            {Path: "usage", Limit: usage.MaxBytes},
+	wantGroqUsage:        {Path: "x_groq.usage", Limit: usage.MaxBytes},
+	wantChoiceUsage:      {Path: "choices[0].usage", Limit: usage.MaxBytes},
 	wantError:            {Path: "error", Limit: maxError},
 	wantChoiceError:      {Path: "choices[0].error", Limit: maxError},
 	wantObject:           {Path: "object", Limit: maxName},
@@ -66,7 +68,7 @@ var bodyWants = [...]jsonwalk.Want{
 var bodyPlan = jsonwalk.MustPlan(bodyWants[:]...)
 
 // NewBodyReader implements [wire.Format].
-func (Format) NewBodyReader(wire.Operation) wire.Reader {
+func (Format) NewBodyReader(*wire.Request) wire.Reader {
 	return &bodyReader{scanner: bodyPlan.NewScanner()}
 }
 
@@ -145,13 +147,13 @@ func (b *bodyReader) fail() {
 	for _, want := range [...]int{wantError, wantChoiceError} {
 		if raw, found, over := b.scanner.Value(want); over {
 			b.answer.fail(wire.Error{Message: "an error too large to be read"})
-		} else if found && !isNothing(raw) {
-			b.answer.fail(readError(raw))
+		} else if found && !failure.IsNothing(raw) {
+			b.answer.fail(failure.Of(raw))
 		}
 	}
 	object, found, _ := b.scanner.Value(wantObject)
 	if found && string(object) == `"error"` {
-		b.answer.fail(readError(b.flatError()))
+		b.answer.fail(failure.Of(b.flatError()))
 	}
 }
 
@@ -165,13 +167,4 @@ func (b *bodyReader) flatError() []byte {
 		}
 	}
 	return append(bytes.TrimSuffix(flat, []byte{','}), '}')
-}
-
-// isNothing says whether the value of an error member says that there is none.
-func isNothing(raw []byte) bool {
-	switch string(raw) {
-	case "null", "false", `""`, "{}", "[]":
-		return true
-	}
-	return false
 }

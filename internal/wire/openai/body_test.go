@@ -13,7 +13,7 @@ import (
 
 // bodyIn reads a body in pieces of at most size bytes.
 func bodyIn(text string, size int) *wire.Answer {
-	r := openai.Format{}.NewBodyReader(wire.Chat)
+	r := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
 	for p := []byte(text); len(p) > 0; {
 		n := min(size, len(p))
 		piece := bytes.Clone(p[:n])
@@ -79,7 +79,7 @@ func TestBody(t *testing.T) {
 func TestBodyAsItPasses(t *testing.T) {
 	t.Parallel()
 	const text = `{"model":"m","choices":[{"message":{"content":"abcdef"}}],` + someUsage + `}`
-	r := openai.Format{}.NewBodyReader(wire.Chat)
+	r := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
 	seen, last := false, int64(0)
 	for i := range len(text) {
 		r.Write([]byte(text[i : i+1]))
@@ -100,7 +100,7 @@ func TestBodyAsItPasses(t *testing.T) {
 // TestBodyMemory passes large bodies by: nothing is allocated for them.
 func TestBodyMemory(t *testing.T) {
 	for name, text := range largeBodies {
-		r := openai.Format{}.NewBodyReader(wire.Chat)
+		r := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
 		r.Write(text[:4096])
 		if n := testing.AllocsPerRun(10, func() { r.Write(text[4096 : 4096+len(text)/16]) }); n > 1 {
 			t.Errorf("%s: %v allocations for a piece", name, n)

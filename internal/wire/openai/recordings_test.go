@@ -134,7 +134,7 @@ func read(x *recorded, next func() int) *wire.Answer {
 	var format openai.Format
 	body := x.body()
 	if x.response.SSE == "" {
-		r := format.NewBodyReader(x.op())
+		r := format.NewBodyReader(&wire.Request{Operation: x.op()})
 		for len(body) > 0 {
 			n := min(next(), len(body))
 			r.Write(body[:n])
@@ -142,7 +142,7 @@ func read(x *recorded, next func() int) *wire.Answer {
 		}
 		return r.Answer()
 	}
-	r := format.NewStreamReader(x.op())
+	r := format.NewStreamReader(&wire.Request{Operation: x.op()})
 	p := sse.NewParser(0)
 	event := func(name, data []byte) { r.Event(name, data) }
 	for len(body) > 0 {
@@ -160,14 +160,15 @@ func TestRecordedRequests(t *testing.T) {
 	t.Parallel()
 	eachRecorded(t, func(t *testing.T, x *recorded) {
 		var format openai.Format
-		op, ok := format.Recognise(x.request.Method, x.path(t))
-		if !ok || op != x.op() {
-			t.Errorf("%s: %s recognised as %q", x.name(), x.path(t), op)
+		to := wire.Target{Method: x.request.Method, Path: x.path(t)}
+		route, ok := format.Recognise(to)
+		if !ok || route != (wire.Route{Operation: x.op()}) {
+			t.Errorf("%s: %s recognised as %+v", x.name(), x.path(t), route)
 		}
 		if len(x.request.Body) == 0 || string(x.request.Body) == "null" {
 			return
 		}
-		req, err := format.ReadRequest(op, x.path(t), x.request.Body)
+		req, err := format.ReadRequest(route.Operation, to, x.request.Body)
 		if err != nil {
 			t.Errorf("%s: %v", x.name(), err)
 			return
@@ -264,16 +265,14 @@ func kinds(u *wire.Usage) []int64 {
 
 func checkCost(t *testing.T, x *recorded, a *wire.Answer) {
 	t.Helper()
-	cost := a.Reported
-	if cost.Literal == "" {
-		h := http.Header{}
-		for name, value := range x.response.Headers {
-			if text, ok := value.(string); ok {
-				h.Set(name, text)
-			}
+	h := http.Header{}
+	for name, value := range x.response.Headers {
+		if text, ok := value.(string); ok {
+			h.Set(name, text)
 		}
-		cost = openai.ReportedInHeaders(h)
 	}
+	openai.Format{}.ReadHeaders(&wire.Request{Stream: x.response.SSE != ""}, h, a)
+	cost := a.Reported
 	switch {
 	case x.Cost == nil && cost.Literal != "":
 		t.Errorf("%s: cost %+v where none is stated", x.name(), cost)

@@ -13,7 +13,7 @@ import (
 
 // ReadRequest implements [wire.Format]. Where the body names no model the deployment in an Azure path stands for it.
 // Errors name an offset or a member, never what the request says.
-func (Format) ReadRequest(op wire.Operation, path string, body []byte) (wire.Request, error) {
+func (Format) ReadRequest(op wire.Operation, to wire.Target, body []byte) (wire.Request, error) {
 	q := requestReader{r: jsonwalk.NewReader(body)}
 	q.Operation = op
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -29,7 +29,7 @@ func (Format) ReadRequest(op wire.Operation, path string, body []byte) (wire.Req
 	if err := q.r.Err(); err != nil {
 		return q.Request, fmt.Errorf("openai: request body: %w", err)
 	}
-	q.finish(path)
+	q.finish(to.Path)
 	return q.Request, q.wrong
 }
 

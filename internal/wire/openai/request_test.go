@@ -40,11 +40,11 @@ func TestRecognise(t *testing.T) {
 		"/":                                       "",
 		"?":                                       "",
 	} {
-		op, ok := openai.Format{}.Recognise("POST", path)
-		if op != want || ok != (want != "") {
-			t.Errorf("%q: %q, %v", path, op, ok)
+		route, ok := openai.Format{}.Recognise(wire.Target{Method: "POST", Path: path})
+		if route != (wire.Route{Operation: want}) || ok != (want != "") {
+			t.Errorf("%q: %+v, %v", path, route, ok)
 		}
-		if _, ok := (openai.Format{}).Recognise("GET", path); ok {
+		if _, ok := (openai.Format{}).Recognise(wire.Target{Method: "GET", Path: path}); ok {
 			t.Errorf("GET %q was recognised", path)
 		}
 	}
@@ -140,7 +140,7 @@ func TestReadRequest(t *testing.T) {
 		{"no input", "/v1/embeddings", `{"input":[]}`, wire.Embeddings, wire.Request{Choices: 1}},
 	} {
 		c.want.Operation = c.op
-		got, err := openai.Format{}.ReadRequest(c.op, c.path, []byte(c.body))
+		got, err := openai.Format{}.ReadRequest(c.op, wire.Target{Path: c.path}, []byte(c.body))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %+v, %v\nwant %+v", c.name, got, err, c.want)
 		}
@@ -167,7 +167,7 @@ func TestReadRequestRefuses(t *testing.T) {
 		`{"input":{"secret":1}}`:                 `"input" is not a string or an array`,
 		`{"service_tier":1}`:                     `"service_tier" is not a string`,
 	} {
-		_, err := openai.Format{}.ReadRequest(wire.Chat, "/v1/chat/completions", []byte(body))
+		_, err := openai.Format{}.ReadRequest(wire.Chat, wire.Target{Path: "/v1/chat/completions"}, []byte(body))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
@@ -177,7 +177,7 @@ func TestReadRequestRefuses(t *testing.T) {
 func TestReadRequestAllocs(t *testing.T) {
 	body := []byte(`{"messages":[{"role":"user","content":"a \"long\" text"}],"prompt":[1,2],"tools":[{"type":"function"}],"n":2}`)
 	if n := testing.AllocsPerRun(100, func() {
-		if _, err := (openai.Format{}).ReadRequest(wire.Chat, "/v1/chat/completions", body); err != nil {
+		if _, err := (openai.Format{}).ReadRequest(wire.Chat, wire.Target{Path: "/v1/chat/completions"}, body); err != nil {
 			t.Error(err)
 		}
 	}); n != 0 {
@@ -266,7 +266,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"stream":true,"stream_options":{"include_usage":false},"input":[[1],[2]],"n":1e9}`))
 	f.Add([]byte(`{"stream":true,"stream_options":{},"tools":[{}],"plugins":[{"id":"web"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		req, err := openai.Format{}.ReadRequest(wire.Chat, "/v1/chat/completions", body)
+		req, err := openai.Format{}.ReadRequest(wire.Chat, wire.Target{Path: "/v1/chat/completions"}, body)
 		if req.TextBytes < 0 || req.TextBytes > int64(len(body)) || req.MaxOutput < 0 || req.Messages > len(body) {
 			t.Fatalf("%q: %+v", body, req)
 		}
@@ -277,7 +277,7 @@ func FuzzRequest(f *testing.F) {
 		if err == nil && json.Valid(body) && !json.Valid(got) {
 			t.Fatalf("%q became %q", body, got)
 		}
-		if after, err := (openai.Format{}).ReadRequest(wire.Chat, "", got); err == nil && bytes.Count(body, []byte("stream")) == 2 &&
+		if after, err := (openai.Format{}).ReadRequest(wire.Chat, wire.Target{Path: ""}, got); err == nil && bytes.Count(body, []byte("stream")) == 2 &&
 			!bytes.Equal(got, body) && !after.IncludeUsage {
 			t.Fatalf("%q became %q", body, got)
 		}

@@ -8,21 +8,21 @@ import (
 )
 
 // Recognise implements [wire.Format]. It looks at the end of the path only: what stands before it belongs to the host.
-func (Format) Recognise(method, path string) (op wire.Operation, ok bool) {
-	if method != http.MethodPost {
-		return "", false
+func (Format) Recognise(to wire.Target) (route wire.Route, ok bool) {
+	if to.Method != http.MethodPost {
+		return route, false
 	}
-	rest, last := lastSegment(path)
+	rest, last := lastSegment(to.Path)
 	switch last {
 	case "embeddings":
-		return wire.Embeddings, true
+		return wire.Route{Operation: wire.Embeddings}, true
 	case "completions":
 		if _, before := lastSegment(rest); before == "chat" {
-			return wire.Chat, true
+			return wire.Route{Operation: wire.Chat}, true
 		}
-		return wire.TextCompletion, true
+		return wire.Route{Operation: wire.TextCompletion}, true
 	}
-	return "", false
+	return route, false
 }
 
 // deployment returns the name of the deployment in the path of an Azure endpoint, empty where there is none.

@@ -5,10 +5,11 @@ import (
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/failure"
 )
 
 // NewStreamReader implements [wire.Format].
-func (Format) NewStreamReader(wire.Operation) wire.StreamReader { return &streamReader{} }
+func (Format) NewStreamReader(*wire.Request) wire.StreamReader { return &streamReader{} }
 
 // streamReader reads an answer that comes in chunks.
 type streamReader struct {
@@ -27,12 +28,12 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 		s.answer.Done = true
 		return false
 	case string(name) == "error" && len(data) > 0:
-		s.answer.fail(Format{}.ReadError(0, data))
+		s.answer.fail(failure.Read(0, data))
 	}
 	c := chunk{answer: &s.answer, start: &s.start}
 	usageOnly = c.read(data)
 	if c.flat {
-		s.answer.fail(readError(data))
+		s.answer.fail(failure.Of(data))
 	}
 	return usageOnly
 }
@@ -128,9 +129,9 @@ func (c *chunk) groq() {
 }
 
 func (c *chunk) fail() {
-	if raw := c.r.Raw(); !isNothing(raw) && raw != nil {
+	if raw := c.r.Raw(); !failure.IsNothing(raw) && raw != nil {
 		c.payload = true
-		c.answer.fail(readError(raw))
+		c.answer.fail(failure.Of(raw))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // stream reads events and returns the answer and which of them carried nothing but usage.
 func stream(events ...string) (a *wire.Answer, usageOnly []int) {
-	r := openai.Format{}.NewStreamReader(wire.Chat)
+	r := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 	for i, event := range events {
 		name, data, named := strings.Cut(event, "|")
 		if !named {
@@ -124,7 +124,7 @@ func TestStream(t *testing.T) {
 // TestStreamKeepsNothing overwrites the data after every event.
 func TestStreamKeepsNothing(t *testing.T) {
 	t.Parallel()
-	r := openai.Format{}.NewStreamReader(wire.Chat)
+	r := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 	for range 3 {
 		data := []byte(`{"id":"c1","model":"m\/n","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],` + someUsage + `}`)
 		r.Event(nil, data)
@@ -137,7 +137,7 @@ func TestStreamKeepsNothing(t *testing.T) {
 }
 
 func TestStreamAllocs(t *testing.T) {
-	r := openai.Format{}.NewStreamReader(wire.Chat)
+	r := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 	chunks := [][]byte{
 		[]byte(ordinaryChunks["openai"]), []byte(ordinaryChunks["openrouter"]),
 		[]byte(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\": 1"}}]},"finish_reason":"stop"}]}`),
@@ -166,11 +166,11 @@ func FuzzStream(f *testing.F) {
 	seed(`{"choices":[{"text":"t","delta":{"content":"x"}}]}`, `{"choices":[{"text":"t","delta":{"content":"x","reasoning":"r"}},{"delta":{"content":"x"}}]}`)
 	seed(`{"error":{"message":"m"},"choices":[{"delta":{"content":"x"}}]}`, `{"choices":[{"delta":{"content":"x"}}],"choices":[{"delta":{"content":"x"}}]}`)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		together := openai.Format{}.NewStreamReader(wire.Chat)
+		together := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 		var sum int64
 		var model, finish string
 		for _, data := range bytes.Split(text, []byte("\n")) {
-			alone := openai.Format{}.NewStreamReader(wire.Chat)
+			alone := openai.Format{}.NewStreamReader(&wire.Request{Operation: wire.Chat})
 			if only, want := together.Event(nil, data), alone.Event(nil, data); only != want {
 				t.Fatalf("%q: usage only %v, read alone %v", data, only, want)
 			}

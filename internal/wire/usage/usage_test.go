@@ -1,8 +1,9 @@
-package openai_test
+package usage_test
 
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"net/http"
 	"reflect"
 	"strings"
@@ -11,14 +12,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/openai"
+	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
-// answerWith reads a body with the given usage object.
-func answerWith(usage string) *wire.Answer {
-	r := openai.Format{}.NewBodyReader(wire.Chat)
-	r.Write([]byte(`{"model":"m","usage":` + usage + `}`))
-	return r.Answer()
+// answerWith is an answer with what a usage object says.
+func answerWith(object string) *wire.Answer {
+	a := &wire.Answer{}
+	if read, ok := usage.Read([]byte(object)); ok {
+		read.Tell(a)
+		a.ServiceTier = read.ServiceTier()
+	}
+	return a
 }
 
 // usages are usage objects with what they come to. Contradictory ones come last.
@@ -263,18 +267,39 @@ func TestUpstreamSum(t *testing.T) {
 	})
 }
 
-func TestReportedInHeaders(t *testing.T) {
+func TestCostInHeaders(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{"4.25e-05": "4.25e-05", " 0 ": "0", "None": "", "": "", "-1": "", "0x1": ""} {
-		h := http.Header{}
+		h, a := http.Header{}, wire.Answer{}
 		h.Set("X-LiteLLM-Response-Cost", value)
-		if got := openai.ReportedInHeaders(h); got.Literal != want || got.Exponent != 0 || (got.Field != "") != (want != "") {
+		usage.CostInHeaders(&wire.Request{}, h, &a)
+		if got := a.Reported; got.Literal != want || got.Exponent != 0 || (got.Field != "") != (want != "") {
 			t.Errorf("%q: %+v", value, got)
 		}
 	}
-	if got := openai.ReportedInHeaders(nil); got != (wire.ReportedCost{}) {
-		t.Errorf("no headers: %+v", got)
+	stated := wire.Answer{Reported: wire.ReportedCost{Literal: "1", Field: "usage.cost"}}
+	usage.CostInHeaders(&wire.Request{}, http.Header{"X-Litellm-Response-Cost": {"2"}}, &stated)
+	usage.CostInHeaders(&wire.Request{}, nil, &stated)
+	if got := stated.Reported; got.Literal != "1" {
+		t.Errorf("the answer's own figure gave way to %+v", got)
 	}
+	streamed := wire.Answer{}
+	usage.CostInHeaders(&wire.Request{Stream: true}, http.Header{"X-Litellm-Response-Cost": {"2"}}, &streamed)
+	usage.CostInHeaders(&wire.Request{}, http.Header{"Content-Type": {"text/event-stream"}, "X-Litellm-Response-Cost": {"2"}}, &streamed)
+	if got := streamed.Reported; got.Literal != "" {
+		t.Errorf("the head of a stream gave %+v", got)
+	}
+}
+
+func kinds(u *wire.Usage) []int64 {
+	return []int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.AudioInput, u.AudioCacheRead, u.ImageInput,
+		u.ImageCacheRead, u.VideoInput, u.Output, u.Reasoning, u.AudioOutput, u.ImageOutput, u.VideoOutput, u.Citation, u.WebSearches, u.Requests}
+}
+
+// rat is the exact value of a JSON number.
+func rat(literal string) *big.Rat {
+	figure, _ := new(big.Rat).SetString(literal)
+	return figure
 }
 
 func FuzzUsage(f *testing.F) {

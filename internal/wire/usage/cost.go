@@ -1,4 +1,4 @@
-package openai
+package usage
 
 import (
 	"bytes"
@@ -151,12 +151,15 @@ func (c *costFields) upstreamCost() wire.ReportedCost {
 	return wire.ReportedCost{Literal: literal, Field: field}
 }
 
-// ReportedInHeaders reads the cost that a LiteLLM proxy states in the headers of its answer; the zero value where
-// there is none.
-func ReportedInHeaders(h http.Header) wire.ReportedCost {
-	literal := strings.TrimSpace(h.Get(litellmCost))
-	if !jsonwalk.IsNumber([]byte(literal)) || literal[0] == '-' {
-		return wire.ReportedCost{}
+// CostInHeaders reads the cost that a LiteLLM proxy states in the headers of an answer, whatever format it is in; it changes
+// nothing where there is none, or where the answer itself states one. The head of a stream is sent before anybody knows what
+// it will cost: a figure in it is not of this answer.
+func CostInHeaders(of *wire.Request, head http.Header, a *wire.Answer) {
+	if a.Reported.Literal != "" || of.Stream || strings.HasPrefix(head.Get("Content-Type"), "text/event-stream") {
+		return
 	}
-	return wire.ReportedCost{Literal: literal, Field: litellmCost}
+	literal := strings.TrimSpace(head.Get(litellmCost))
+	if jsonwalk.IsNumber([]byte(literal)) && literal[0] != '-' {
+		a.Reported = wire.ReportedCost{Literal: literal, Field: litellmCost}
+	}
 }

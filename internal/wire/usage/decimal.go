@@ -1,4 +1,4 @@
-package openai
+package usage
 
 import (
 	"math/big"

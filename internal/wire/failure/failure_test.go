@@ -1,4 +1,4 @@
-package openai_test
+package failure_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/openai"
+	"github.com/farebox-go/farebox/internal/wire/failure"
 )
 
 func TestReadError(t *testing.T) {
@@ -61,7 +61,7 @@ func TestReadError(t *testing.T) {
 		{"key", `{"error":{"message":"Incorrect API key provided: sk-proj-abcdefghijklmnop. Not hf_xx, nor task-force-of-nine-people."}}`,
 			wire.Error{Message: "Incorrect API key provided: sk-***. Not hf_xx, nor task-force-of-nine-people."}},
 	} {
-		got := openai.Format{}.ReadError(502, []byte(c.body))
+		got := failure.Read(502, []byte(c.body))
 		if got != c.want {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.name, got, c.want)
 		}
@@ -79,7 +79,7 @@ func TestErrorsAreShort(t *testing.T) {
 		`{"error":{"message":"m","metadata":{"raw":"` + long + `"}}}`, "<title>" + long[:2000] + "</title>", "<" + long,
 		"wörter " + strings.Repeat("\xff\xfe\x00", 5000),
 	} {
-		e := openai.Format{}.ReadError(500, []byte(body))
+		e := failure.Read(500, []byte(body))
 		for _, text := range []string{e.Message, e.Code, e.Type} {
 			if n := utf8.RuneCountInString(text); n > 300 || !utf8.ValidString(text) {
 				t.Errorf("%.30s: %d runes: %q", body, n, text)
@@ -96,7 +96,7 @@ func FuzzReadError(f *testing.F) {
 	f.Add([]byte(`<html><TITLE lang=x>İ</TITLE>`))
 	f.Add([]byte("sk-sk-sk-aaaaaaaaaaaaaaaaaaaaaaa AIza"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e := openai.Format{}.ReadError(503, body)
+		e := failure.Read(503, body)
 		if n := utf8.RuneCountInString(e.Message); n > 300 || n == 0 || !utf8.ValidString(e.Message) || strings.ContainsAny(e.Message, "\r\n\t") {
 			t.Fatalf("%q: %q", body, e.Message)
 		}

@@ -1,4 +1,4 @@
-package openai
+package failure
 
 import (
 	"bytes"

@@ -1,9 +1,12 @@
-package openai
+// Package usage reads usage objects, in all the dialects that OpenAI, Anthropic, and the gateways and providers that follow
+// either speak: who counts what inside of what, and what the call is said to have cost.
+package usage
 
 import (
 	"errors"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
+	"github.com/farebox-go/farebox/internal/wire"
 )
 
 // maxCount is the largest count that is believed: where the integers of a double end.
@@ -15,9 +18,12 @@ type quantity struct {
 	stated bool
 }
 
-// usageFields is a usage object as it was written, the names of all dialects brought together. A quantity that
+// MaxBytes bounds the usage objects that are read.
+const MaxBytes = 256 << 10
+
+// Object is a usage object as it was written, the names of all dialects brought together. A quantity that
 // stands under several names, as cached tokens often do, is stated once: the largest figure is taken.
-type usageFields struct {
+type Object struct {
 	prompt, input      quantity // prompt_tokens; input_tokens
 	completion, output quantity // completion_tokens; output_tokens
 	total              quantity
@@ -35,11 +41,16 @@ type usageFields struct {
 	impossible  bool // a count that cannot be: negative, fractional, beyond all measure, not a number
 
 	serviceTier string
+	raw         []byte // as it was written; not a copy
 	costs       costFields
 }
 
-// readUsage reads a usage object. ok is false where it is none or counts nothing.
-func readUsage(raw []byte) (f usageFields, ok bool) {
+// Read reads a usage object. ok is false where it is none, counts nothing or is too large.
+func Read(raw []byte) (f Object, ok bool) {
+	if len(raw) > MaxBytes {
+		return f, false
+	}
+	f.raw = raw
 	r := jsonwalk.NewReader(raw)
 	if !r.Object() {
 		return f, false
@@ -52,7 +63,23 @@ func readUsage(raw []byte) (f usageFields, ok bool) {
 	return f, r.Err() == nil && (counted || f.missed.stated)
 }
 
-func (f *usageFields) member(r *jsonwalk.Reader) {
+// Tell puts what the object says into an answer: the usage and the costs. ServiceTier is left to the caller: where the answer
+// names a tier itself, that is the one that served.
+func (f *Object) Tell(a *wire.Answer) {
+	a.Usage, a.Contradictory = f.usage()
+	a.UsageSeen = true
+	a.RawUsage = append(a.RawUsage[:0], f.raw...)
+	if reported := f.costs.reported(); reported.Literal != "" {
+		a.Reported = reported
+	}
+	a.BYOK = f.costs.byok
+	a.Upstream = f.costs.upstreamCost()
+}
+
+// ServiceTier is the tier that the object names, empty where it names none.
+func (f *Object) ServiceTier() string { return f.serviceTier }
+
+func (f *Object) member(r *jsonwalk.Reader) {
 	switch string(r.Key()) {
 	case "prompt_tokens":
 		f.take(r, &f.prompt)
@@ -93,7 +120,7 @@ func (f *usageFields) member(r *jsonwalk.Reader) {
 }
 
 // cacheMember reads the names for cached tokens that stand at the top of a usage object.
-func (f *usageFields) cacheMember(r *jsonwalk.Reader) bool {
+func (f *Object) cacheMember(r *jsonwalk.Reader) bool {
 	switch string(r.Key()) {
 	case "cached_tokens", "num_cached_tokens", "cached_prompt_text_tokens", "prompt_cache_hit_tokens":
 		f.take(r, &f.cached)
@@ -113,7 +140,7 @@ func (f *usageFields) cacheMember(r *jsonwalk.Reader) bool {
 	return true
 }
 
-func (f *usageFields) inputDetails(r *jsonwalk.Reader) {
+func (f *Object) inputDetails(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -135,7 +162,7 @@ func (f *usageFields) inputDetails(r *jsonwalk.Reader) {
 	}
 }
 
-func (f *usageFields) cachedDetails(r *jsonwalk.Reader) {
+func (f *Object) cachedDetails(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -146,7 +173,7 @@ func (f *usageFields) cachedDetails(r *jsonwalk.Reader) {
 	}
 }
 
-func (f *usageFields) outputDetails(r *jsonwalk.Reader) {
+func (f *Object) outputDetails(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -163,7 +190,7 @@ func (f *usageFields) outputDetails(r *jsonwalk.Reader) {
 }
 
 // cacheCreation reads cache writes by how long they live. A day is billed like an hour as far as is known.
-func (f *usageFields) cacheCreation(r *jsonwalk.Reader) {
+func (f *Object) cacheCreation(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -184,7 +211,7 @@ func (f *usageFields) cacheCreation(r *jsonwalk.Reader) {
 	}
 }
 
-func (f *usageFields) serverTools(r *jsonwalk.Reader) {
+func (f *Object) serverTools(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -196,7 +223,7 @@ func (f *usageFields) serverTools(r *jsonwalk.Reader) {
 }
 
 // take reads a count into q, where it is larger than what q already has, and says whether one was stated.
-func (f *usageFields) take(r *jsonwalk.Reader, q *quantity) bool {
+func (f *Object) take(r *jsonwalk.Reader, q *quantity) bool {
 	if kind := r.Kind(); kind != jsonwalk.Number && kind != jsonwalk.String {
 		return false
 	}

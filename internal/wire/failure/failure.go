@@ -1,4 +1,6 @@
-package openai
+// Package failure reads the errors of all wire formats: providers word them in a dozen shapes, and gateways pass on those of
+// others, so every format reads them all.
+package failure
 
 import (
 	"bytes"
@@ -10,15 +12,15 @@ import (
 	"github.com/farebox-go/farebox/internal/wire"
 )
 
-// ReadError implements [wire.Format]. It takes what can be read even of a body that is cut off in the middle. Of JSON
+// Read reads the body of an answer with an error status, or an event of a stream that is an error. It takes what can be read even of a body that is cut off in the middle. Of JSON
 // only the members that describe an error get into the message: others may repeat a prompt.
-func (Format) ReadError(status int, body []byte) wire.Error {
+func Read(status int, body []byte) wire.Error {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
 	var e wire.Error
 	switch {
 	case len(body) == 0:
 	case body[0] == '{' || body[0] == '[' || body[0] == '"':
-		e = readError(body)
+		e = Of(body)
 	case body[0] == '<':
 		e.Message = htmlTitle(body)
 	default:
@@ -30,13 +32,22 @@ func (Format) ReadError(status int, body []byte) wire.Error {
 	return e
 }
 
-// readError reads an error in any of the shapes in use: an object around an error object or a text, the error's
+// Of reads an error that is a JSON value, in any of the shapes in use: an object around an error object or a text, the error's
 // members themselves, a list of errors, a text.
-func readError(raw []byte) wire.Error {
+func Of(raw []byte) wire.Error {
 	r := jsonwalk.NewReader(raw)
 	var f errorFields
 	f.value(&r)
 	return f.result()
+}
+
+// IsNothing says whether the value of an error member says that there is none.
+func IsNothing(raw []byte) bool {
+	switch string(raw) {
+	case "null", "false", `""`, "{}", "[]":
+		return true
+	}
+	return false
 }
 
 // errorFields gathers an error. Of what is said twice the first counts: the inner object says more than the one
@@ -210,7 +221,7 @@ func rawText(r *jsonwalk.Reader) string {
 		text = r.Raw()
 	}
 	if text = bytes.TrimSpace(text); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
-		return readError(text).Message
+		return Of(text).Message
 	}
 	return string(text)
 }

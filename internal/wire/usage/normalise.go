@@ -1,4 +1,4 @@
-package openai
+package usage
 
 import "github.com/farebox-go/farebox/internal/wire"
 
@@ -10,7 +10,7 @@ type sides struct {
 
 // usage brings what was stated into disjoint kinds. contradictory says that the statement cannot be true as it stands;
 // the usage is then the nearest one that is never negative and keeps to the total, where the provider states one.
-func (f *usageFields) usage() (u wire.Usage, contradictory bool) {
+func (f *Object) usage() (u wire.Usage, contradictory bool) {
 	s := f.balance()
 	s.contradictory = s.contradictory || f.impossible
 	s.splitInput(f, &u)
@@ -23,7 +23,7 @@ func (f *usageFields) usage() (u wire.Usage, contradictory bool) {
 
 // balance takes the two sides as stated and lets the total decide what they leave out. Providers disagree on whether
 // reasoning is inside the output, and some on whether cached or audio tokens are inside the input.
-func (f *usageFields) balance() sides {
+func (f *Object) balance() sides {
 	s := f.stated()
 	cache := f.cached.n + f.written.n
 	total := f.total.n
@@ -52,7 +52,7 @@ func (f *usageFields) balance() sides {
 }
 
 // stated is the two sides before the total is looked at.
-func (f *usageFields) stated() sides {
+func (f *Object) stated() sides {
 	s := sides{input: f.prompt.n, output: f.completion.n, reasoning: f.reasoning.n}
 	if !f.completion.stated {
 		s.output = f.output.n
@@ -74,12 +74,12 @@ func (f *usageFields) stated() sides {
 
 // exclusive says that the input leaves cached tokens out, as Anthropic counts: by its names, and only beside
 // input_tokens. Beside prompt_tokens the same names are a gateway's, and the prompt includes them.
-func (f *usageFields) exclusive() bool {
+func (f *Object) exclusive() bool {
 	return !f.prompt.stated && f.input.stated && f.cacheBeside && !f.cacheInside
 }
 
 // withoutTotal decides about reasoning where no total tells.
-func (f *usageFields) withoutTotal(s *sides) {
+func (f *Object) withoutTotal(s *sides) {
 	if f.splitPrompt || s.reasoning > s.output {
 		s.contradictory = s.contradictory || !f.splitPrompt
 		s.output += s.reasoning
@@ -88,7 +88,7 @@ func (f *usageFields) withoutTotal(s *sides) {
 
 // agreed decides about reasoning where the total is input and output: it is inside the output. Only deep research,
 // known by the citations it counts, bills reasoning that no total includes.
-func (f *usageFields) agreed(s *sides) {
+func (f *Object) agreed(s *sides) {
 	if f.citation.n > 0 {
 		s.output += s.reasoning
 	}
@@ -96,7 +96,7 @@ func (f *usageFields) agreed(s *sides) {
 
 // explain finds what the total has and the sides have not. What nothing explains is output that was not counted:
 // reasoning, as Gemini's.
-func (f *usageFields) explain(s *sides, excess, cache int64) {
+func (f *Object) explain(s *sides, excess, cache int64) {
 	reasoning, audio := s.reasoning, f.audioIn.n
 	switch {
 	case reasoning > 0 && excess == reasoning:
@@ -122,7 +122,7 @@ func (f *usageFields) explain(s *sides, excess, cache int64) {
 
 // splitInput parts the input into its kinds. Cached tokens and those of images, video and sound are stated
 // independently and may be the same tokens: then the cache has them.
-func (s *sides) splitInput(f *usageFields, u *wire.Usage) {
+func (s *sides) splitInput(f *Object, u *wire.Usage) {
 	written := s.within(f.written.n, s.input)
 	cached := s.within(f.cached.n, s.input-written)
 	u.CacheWrite1h = min(f.written1h.n, written)
@@ -147,7 +147,7 @@ func (s *sides) splitInput(f *usageFields, u *wire.Usage) {
 }
 
 // splitOutput parts the output into its kinds.
-func (s *sides) splitOutput(f *usageFields, u *wire.Usage) {
+func (s *sides) splitOutput(f *Object, u *wire.Usage) {
 	audio, image, reasoning := f.audioOut.n, f.imageOut.n, s.reasoning
 	over := audio + image + reasoning - s.output
 	if over > 0 {

@@ -1,0 +1,40 @@
+package farebox
+
+import (
+	"net/http"
+
+	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/openai"
+)
+
+// formats are the wire formats that the transport reads, asked in this order.
+var formats = [...]wire.Format{
+	openai.Format{},
+}
+
+// recognised is a request whose format is known.
+type recognised struct {
+	ep     *endpoint
+	to     wire.Target
+	format wire.Format
+	route  wire.Route
+}
+
+// recognise finds the format that a request is in, and what the request is for.
+func (m *Meter) recognise(req *http.Request) (r recognised, ok bool) {
+	if c := callFromContext(req.Context()); c != nil {
+		r.ep = c.endpoint
+	} else {
+		r.ep = m.endpointOf(req)
+	}
+	r.to = wire.Target{
+		Method: req.Method, Host: req.URL.Host, Path: req.URL.Path, Query: req.URL.RawQuery,
+		ContentType: req.Header.Get("Content-Type"), Provider: r.ep.provider.id,
+	}
+	for _, r.format = range formats {
+		if r.route, ok = r.format.Recognise(r.to); ok {
+			return r, true
+		}
+	}
+	return r, false
+}
