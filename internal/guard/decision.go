@@ -52,6 +52,8 @@ type Decision struct {
 	// their rooms, never negative. Without an enforcing counter it is math.MaxInt64.
 	Room int64
 
+	most int64 // Cap with the counter's tolerance
+
 	Refused  Mask // enforcing postings that said no
 	Observed Mask // observing postings that would have said no
 }
@@ -60,17 +62,20 @@ type Decision struct {
 func (d *Decision) Admitted() bool { return d.Reason == Admitted }
 
 // judge enters what counter c, brought up to date, says about posting i.
-func (d *Decision) judge(i int, c *Counter, amount int64) {
-	reason := c.judge(amount)
-	if c.observe {
+func (d *Decision) judge(i int, c *Counter, p *Posting) {
+	reason := c.judge(p)
+	if c.setting.has(observes) {
 		if reason != Admitted {
 			d.Observed |= 1 << i
 		}
 		return
 	}
 	d.Room = min(d.Room, c.room())
+	if reason == Admitted && c.setting.has(claimed) {
+		reason = Contended
+	}
 	if reason != Admitted {
-		d.refuse(i, c, amount, reason)
+		d.refuse(i, c, p.Amount, reason)
 	}
 }
 
@@ -81,7 +86,7 @@ func (d *Decision) refuse(i int, c *Counter, asked int64, reason Reason) {
 		return
 	}
 	d.Reason, d.Posting, d.Counter, d.ResetAt = reason, i, c, reset
-	d.Cap, d.Spent, d.Held, d.Asked = c.cap, c.spent, c.held, asked
+	d.Cap, d.Spent, d.Held, d.Asked, d.most = c.cap, c.spent, c.held, asked, c.ceiling()
 }
 
 // lasts reports whether a refusal until a lasts longer than one until b; until the zero time is for ever.

@@ -8,15 +8,23 @@ import "time"
 
 // A schedule is a window made ready for counting; the counters of a group share one.
 type schedule struct {
-	window  Window
-	perCall bool
-	width   int64 // Rolling: the length of a bucket
-	view    int64 // Rolling: how long a bucket counts, from its start
+	guard      *Guard
+	group      *Group // nil: the counter is of no group
+	window     Window
+	perCall    bool
+	width      int64 // Rolling: the length of a bucket
+	view       int64 // Rolling: how long a bucket counts, from its start
+	tolerance  int64
+	thresholds []int
+	owner      any
 }
 
-func newSchedule(w Window) *schedule {
-	w = w.normal()
-	s := &schedule{window: w, perCall: w.Kind == PerCall}
+func newSchedule(g *Guard, l Limit) *schedule {
+	w := l.Window.normal()
+	s := &schedule{
+		guard: g, window: w, perCall: w.Kind == PerCall,
+		tolerance: l.Tolerance, thresholds: l.Thresholds, owner: l.Owner,
+	}
 	if w.Kind == Rolling {
 		s.width = w.width()
 		s.view = s.width * int64(w.Buckets+1)
@@ -39,7 +47,10 @@ func (c *Counter) turn(clock int64) {
 	}
 	start, end := c.window.bounds(c.window.instant(clock))
 	c.gen, c.end = start.UnixNano(), end.UnixNano()
-	c.spent, c.held = 0, 0
+	c.spent, c.held, c.passed = 0, 0, 0
+	if c.rare != nil {
+		c.rare.likely = 0
+	}
 }
 
 // roll clears the buckets between the last one counted in and the clock's, and sums up those that remain.
@@ -47,18 +58,28 @@ func (c *Counter) roll(clock int64) {
 	gen := clock - clock%c.width
 	first := max(c.gen+c.width, gen-c.view+c.width)
 	for g := first; g <= gen; g += c.width {
-		*c.cell(g) = cell{}
+		i := c.place(g)
+		c.rare.cells[i] = cell{}
+		if c.tolerance > 0 {
+			c.rare.parts[i] = 0
+		}
 	}
 	c.gen, c.end = gen, gen+c.width
-	c.spent, c.held = 0, 0
-	for i := range c.cells {
-		c.spent = add(c.spent, c.cells[i].spent)
-		c.held = add(c.held, c.cells[i].held)
+	c.spent, c.held, c.rare.likely = 0, 0, 0
+	for i := range c.rare.cells {
+		c.spent = add(c.spent, c.rare.cells[i].spent)
+		c.held = add(c.held, c.rare.cells[i].held)
 	}
+	for _, likely := range c.rare.parts {
+		c.rare.likely = add(c.rare.likely, likely)
+	}
+	c.rearm(clock)
 }
 
-// cell returns the bucket of a rolling generation that is in view.
-func (c *Counter) cell(gen int64) *cell { return &c.cells[gen/c.width%int64(len(c.cells))] }
+// place is where the bucket of a rolling generation that is in view is kept.
+func (c *Counter) place(gen int64) int64 { return gen / c.width % int64(len(c.rare.cells)) }
+
+func (c *Counter) cell(gen int64) *cell { return &c.rare.cells[c.place(gen)] }
 
 // inView reports whether what was done in a generation still counts.
 func (c *Counter) inView(gen int64) bool {
@@ -82,17 +103,27 @@ func (c *Counter) generation(at int64) (int64, bool) {
 	return gen, c.inView(gen)
 }
 
-// hold sets an amount aside in the current generation.
-func (c *Counter) hold(amount int64) {
+// hold sets an amount aside in the current generation, of which a part is likely to be spent.
+func (c *Counter) hold(amount, likely int64) { c.holdIn(c.gen, amount, likely) }
+
+// holdIn sets an amount aside in a generation that is in view.
+func (c *Counter) holdIn(gen, amount, likely int64) {
 	c.held = add(c.held, amount)
 	if c.width > 0 {
-		b := c.cell(c.gen)
+		b := c.cell(gen)
 		b.held = add(b.held, amount)
+	}
+	if c.tolerance > 0 {
+		c.rare.likely = add(c.rare.likely, likely)
+		if c.width > 0 {
+			part := &c.rare.parts[c.place(gen)]
+			*part = add(*part, likely)
+		}
 	}
 }
 
 // release gives back an amount that was held in a generation.
-func (c *Counter) release(gen, amount int64) {
+func (c *Counter) release(gen, amount, likely int64) {
 	if !c.inView(gen) {
 		return
 	}
@@ -100,6 +131,13 @@ func (c *Counter) release(gen, amount int64) {
 	if c.width > 0 {
 		b := c.cell(gen)
 		b.held = sub(b.held, amount)
+	}
+	if c.tolerance > 0 {
+		c.rare.likely = sub(c.rare.likely, likely)
+		if c.width > 0 {
+			part := &c.rare.parts[c.place(gen)]
+			*part = sub(*part, likely)
+		}
 	}
 }
 
@@ -112,6 +150,9 @@ func (c *Counter) book(gen, amount int64) {
 	if c.width > 0 {
 		b := c.cell(gen)
 		b.spent = add(b.spent, amount)
+	}
+	if c.thresholds != nil {
+		c.tell()
 	}
 }
 
@@ -140,7 +181,7 @@ func (c *Counter) resetAt(asked int64, reason Reason) time.Time {
 	for ; gen < c.gen; gen += c.width {
 		b := c.cell(gen)
 		left -= min(left, add(b.spent, b.held))
-		if asked <= c.cap-left {
+		if asked <= c.ceiling()-left {
 			break
 		}
 	}

@@ -18,7 +18,6 @@ const sweepStep = 4
 //
 // A per-call limit remembers nothing, so all values share one counter of it.
 type Group struct {
-	guard *Guard
 	*schedule
 	limit   Limit
 	max     int
@@ -30,14 +29,10 @@ type Group struct {
 
 // A member is a counter's place in its group.
 type member struct {
-	group      *Group
-	value      string
-	last       int64 // the generation of the last use
-	older      *Counter
-	newer      *Counter
-	linked     bool
-	swept      bool
-	ownSetting bool
+	value string
+	last  int64 // the generation of the last use
+	older *Counter
+	newer *Counter
 }
 
 // NewGroup adds a group whose values each have the limit, and which keeps counters for at most size values;
@@ -53,10 +48,11 @@ func (g *Guard) NewGroup(l Limit, size int) (*Group, error) {
 	if size == 0 {
 		size = DefaultGroupSize
 	}
-	gr := &Group{guard: g, schedule: newSchedule(l.Window), limit: l, max: size, members: make(map[string]*Counter)}
+	gr := &Group{schedule: newSchedule(g, l), limit: l, max: size, members: make(map[string]*Counter)}
 	if gr.perCall {
-		gr.shared = newCounter(g, l, gr.schedule)
+		gr.shared = newCounter(l, gr.schedule)
 	}
+	gr.group = gr
 	return gr, nil
 }
 
@@ -77,8 +73,8 @@ func (gr *Group) Counter(now time.Time, value string) (*Counter, error) {
 	if !gr.makeRoom() {
 		return nil, ErrFull
 	}
-	c := newCounter(gr.guard, gr.limit, gr.schedule)
-	c.group, c.value = gr, strings.Clone(value) // a part of a request must not keep the whole of it alive
+	c := newCounter(gr.limit, gr.schedule)
+	c.value = strings.Clone(value) // a part of a request must not keep the whole of it alive
 	gr.admit(c)
 	return c, nil
 }
@@ -125,7 +121,7 @@ func (gr *Group) SetCap(nanodollars int64) error {
 		gr.shared.cap = min(nanodollars, MaxCap)
 	}
 	for _, c := range gr.members {
-		if !c.ownSetting {
+		if !c.setting.has(own) {
 			c.cap = min(nanodollars, MaxCap)
 		}
 	}
@@ -138,8 +134,9 @@ func (c *Counter) Value() string { return c.value }
 // admit gives a counter its place as the newest.
 func (gr *Group) admit(c *Counter) {
 	gr.members[c.value] = c
-	c.swept = false
-	c.cap, c.observe = min(gr.limit.Cap, MaxCap), gr.limit.Observe
+	c.setting.set(swept, false)
+	c.setting.set(observes, gr.limit.Observe)
+	c.cap = min(gr.limit.Cap, MaxCap)
 	c.turn(gr.guard.clock)
 	c.last = c.gen
 	gr.link(c)
@@ -166,19 +163,19 @@ func (gr *Group) sweep() bool {
 	if c.inView(c.last) {
 		return false
 	}
-	if c.open > 0 {
+	if c.open > 0 || c.waiting > 0 {
 		c.touch()
 		return true
 	}
 	gr.unlink(c)
 	delete(gr.members, c.value)
-	c.swept = true
+	c.setting.set(swept, true)
 	return true
 }
 
 // live returns the counter that stands for c now: c itself, or the one that took its place after it was swept.
 func (c *Counter) live() *Counter {
-	if c.swept {
+	if c.setting.has(swept) {
 		if heir := c.group.members[c.value]; heir != nil {
 			return heir
 		}
@@ -189,7 +186,7 @@ func (c *Counter) live() *Counter {
 // revive returns the live counter, putting c back in its place if nothing took it. It reports false if the group
 // has no room.
 func (c *Counter) revive() (*Counter, bool) {
-	if !c.swept {
+	if !c.setting.has(swept) {
 		return c, true
 	}
 	heir := c.live()
@@ -209,7 +206,7 @@ func (c *Counter) touch() {
 		return
 	}
 	c.last = c.gen
-	if c.linked {
+	if c.setting.has(linked) {
 		c.group.unlink(c)
 		c.group.link(c)
 	}
@@ -217,15 +214,16 @@ func (c *Counter) touch() {
 
 // keep makes the counter's settings its own, so that it can no longer be swept and made anew from the group's.
 func (c *Counter) keep() {
-	if c.linked {
+	if c.setting.has(linked) {
 		c.group.unlink(c)
 	}
-	c.ownSetting = true
+	c.setting.set(own, true)
 }
 
 // link appends a counter as the newest. Clock and generations only grow, so the order by last use is kept.
 func (gr *Group) link(c *Counter) {
-	c.linked, c.older, c.newer = true, gr.newest, nil
+	c.setting.set(linked, true)
+	c.older, c.newer = gr.newest, nil
 	if gr.newest != nil {
 		gr.newest.newer = c
 	} else {
@@ -245,5 +243,6 @@ func (gr *Group) unlink(c *Counter) {
 	} else {
 		gr.newest = c.older
 	}
-	c.linked, c.older, c.newer = false, nil, nil
+	c.setting.set(linked, false)
+	c.older, c.newer = nil, nil
 }

@@ -36,12 +36,26 @@ type Guard struct {
 	mu    sync.Mutex
 	clock int64  // the latest time seen, in nanoseconds since 1970
 	round uint64 // numbers the decisions, to notice a counter that comes twice in one
+	queue queue
+
+	// Notify, if set before the guard is used, is told of thresholds that spending has reached. It is called with the
+	// guard locked: it must return at once and must not call the guard.
+	Notify func(Crossing)
 }
 
-// A Posting asks to hold an amount, in nano-dollars, on a counter.
+// A Posting asks to hold an amount, in nano-dollars, on a counter. Likely is the part of it that will probably be
+// spent, which only a counter with a tolerance looks at; 0 means all of it.
 type Posting struct {
 	Counter *Counter
 	Amount  int64
+	Likely  int64
+}
+
+func (p *Posting) likely() int64 {
+	if p.Likely <= 0 || p.Likely > p.Amount {
+		return p.Amount
+	}
+	return p.Likely
 }
 
 // Hold sets money aside on the counters of all postings, or on none, and makes h stand for it. If the decision
@@ -50,16 +64,20 @@ type Posting struct {
 //
 // The answer is [Invalid], and no counter is touched, if there are more than [MaxPostings], if an amount is
 // negative, if a counter is nil, of another guard, or named twice, or if h is still open or was another guard's.
-// Holding on no counter at all is admitted.
+// Holding on no counter at all is admitted. What waits for room on a counter ([Guard.Queue]) has it first: a hold that
+// comes later and would take it is [Contended].
 func (g *Guard) Hold(h *Hold, now time.Time, postings []Posting) (d Decision) {
 	at := nanos(now)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.advance(at)
-	if h.guard != nil && (h.guard != g || h.state == Open) {
+	if h.guard != nil && (h.guard != g || h.state.pending()) {
 		return Decision{Reason: Invalid}
 	}
 	h.guard, h.state = g, Unheld
+	if g.queue.first != nil {
+		g.serveAny(postings)
+	}
 	g.decide(&d, postings)
 	if d.Reason != Admitted {
 		count(postings, d.Refused)
@@ -108,7 +126,7 @@ func (g *Guard) decide(d *Decision, postings []Posting) {
 		}
 		c.round = g.round
 		c.turn(g.clock)
-		d.judge(i, c, p.Amount)
+		d.judge(i, c, p)
 	}
 }
 
@@ -134,7 +152,21 @@ func count(postings []Posting, set Mask) {
 	}
 	for i := range postings {
 		if set.Has(i) {
-			postings[i].Counter.live().refusals++
+			postings[i].Counter.live().refuse()
 		}
+	}
+}
+
+// refuse counts a refusal.
+func (c *Counter) refuse() {
+	if c.refusals < math.MaxUint32 {
+		c.refusals++
+	}
+}
+
+// overrun counts a call that cost more than was held for it.
+func (c *Counter) overrun() {
+	if c.overruns < math.MaxUint32 {
+		c.overruns++
 	}
 }

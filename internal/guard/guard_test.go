@@ -22,7 +22,7 @@ var daily = guard.Window{Kind: guard.Day}
 
 func TestLifeOfAHold(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
+	for i, tc := range []struct {
 		name        string
 		end         func(*guard.Hold, time.Time) bool
 		state       guard.State
@@ -45,10 +45,13 @@ func TestLifeOfAHold(t *testing.T) {
 			if r := hold(&g, &h, noon, c, 6); r != guard.Admitted || h.State() != guard.Open {
 				t.Fatal(r, h.State())
 			}
+			if i%2 == 0 && (!h.Dispatch() || h.Dispatch() || h.State() != guard.Dispatched) {
+				t.Fatal("dispatched:", h.State())
+			}
 			if !tc.end(&h, noon) || h.State() != tc.state {
 				t.Errorf("ended in state %v, want %v", h.State(), tc.state)
 			}
-			if h.Settle(noon, 1) || h.Void(noon) || h.Charge(noon) || h.State() != tc.state {
+			if h.Settle(noon, 1) || h.Void(noon) || h.Charge(noon) || h.Dispatch() || h.State() != tc.state {
 				t.Error("ended twice")
 			}
 			s := c.Snapshot(noon)
@@ -360,7 +363,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for s, want := range map[guard.State]string{
-		guard.Unheld: "unheld", guard.Open: "open", guard.Settled: "settled", guard.Voided: "voided",
+		guard.Unheld: "unheld", guard.Open: "open", guard.Dispatched: "dispatched", guard.Settled: "settled", guard.Voided: "voided",
 		guard.Charged: "charged", guard.Charged + 1: "unknown",
 	} {
 		if s.String() != want {

@@ -7,14 +7,18 @@ type State uint8
 
 // The states of a hold.
 const (
-	Unheld  State = iota // stands for nothing: never taken, or refused
-	Open                 // money is set aside
-	Settled              // ended at what the call cost
-	Voided               // ended at nothing, on proof that nothing was billed
-	Charged              // ended at the full amount, because nobody knows what was billed
+	Unheld     State = iota // stands for nothing: never taken, or refused
+	Open                    // money is set aside, and nothing was sent
+	Dispatched              // the call may be on the wire: if nobody ends the hold, it counts as charged
+	Settled                 // ended at what the call cost
+	Voided                  // ended at nothing, on proof that nothing was billed
+	Charged                 // ended at the full amount, because nobody knows what was billed
 )
 
-var stateNames = [...]string{"unheld", "open", "settled", "voided", "charged"}
+var stateNames = [...]string{"unheld", "open", "dispatched", "settled", "voided", "charged"}
+
+// pending says that a hold of this state has yet to end.
+func (s State) pending() bool { return s == Open || s == Dispatched }
 
 // String returns the name of the state.
 func (s State) String() string {
@@ -43,6 +47,7 @@ type entry struct {
 	counter *Counter
 	gen     int64 // the generation that it was done in
 	held    int64
+	likely  int64
 	booked  int64 // once the hold has ended
 }
 
@@ -51,15 +56,31 @@ func (h *Hold) take(postings []Posting) {
 	for i := range postings {
 		p := &postings[i]
 		c := p.Counter.live()
-		h.entries[i] = entry{counter: c, gen: c.gen, held: p.Amount}
+		h.entries[i] = entry{counter: c, gen: c.gen, held: p.Amount, likely: p.likely()}
 		if c.perCall {
 			continue
 		}
 		c.touch()
-		c.hold(p.Amount)
+		c.hold(p.Amount, p.likely())
 		c.open++
 	}
 	h.state, h.n = Open, len(postings)
+}
+
+// Dispatch notes that the call is about to be sent. From then on only proof that nothing was billed gives the money
+// back, whereas a hold that was never dispatched is proof in itself, to whoever cleans up after a crash. It reports
+// whether the hold was open.
+func (h *Hold) Dispatch() bool {
+	if h.guard == nil {
+		return false
+	}
+	h.guard.mu.Lock()
+	defer h.guard.mu.Unlock()
+	if h.state != Open {
+		return false
+	}
+	h.state = Dispatched
+	return true
 }
 
 // Settle ends the hold at what the call cost: one figure in nano-dollars for each posting, in their order, or a
@@ -89,13 +110,14 @@ func (h *Hold) Reconcile(now time.Time, actual ...int64) bool {
 	at := nanos(now)
 	h.guard.mu.Lock()
 	defer h.guard.mu.Unlock()
-	if h.state <= Open || !h.plausible(actual) {
+	if h.state <= Dispatched || !h.plausible(actual) {
 		return false
 	}
 	h.guard.advance(at)
 	for i := range h.entries[:h.n] {
 		h.entries[i].rebook(h.guard.clock, figure(actual, i))
 	}
+	h.serve()
 	return true
 }
 
@@ -116,7 +138,7 @@ func (h *Hold) end(now time.Time, state State, actual []int64) bool {
 	at := nanos(now)
 	h.guard.mu.Lock()
 	defer h.guard.mu.Unlock()
-	if h.state != Open {
+	if !h.state.pending() {
 		return false
 	}
 	h.guard.advance(at)
@@ -134,7 +156,18 @@ func (h *Hold) end(now time.Time, state State, actual []int64) bool {
 		}
 		e.close(h.guard.clock)
 	}
+	h.serve()
 	return true
+}
+
+// serve lets those go on who wait for what this hold has given back.
+func (h *Hold) serve() {
+	if h.guard.queue.first == nil {
+		return
+	}
+	for i := range h.entries[:h.n] {
+		h.guard.serve(h.entries[i].counter)
+	}
 }
 
 // plausible reports whether the figures can be what the call cost.
@@ -162,14 +195,14 @@ func figure(actual []int64, i int) int64 {
 func (e *entry) close(clock int64) {
 	c := e.counter
 	if e.booked > e.held {
-		c.overruns++
+		c.overrun()
 	}
 	if c.perCall {
 		return
 	}
 	c.open--
 	c.turn(clock)
-	c.release(e.gen, e.held)
+	c.release(e.gen, e.held, e.likely)
 	c.book(e.gen, e.booked)
 }
 
@@ -177,7 +210,7 @@ func (e *entry) close(clock int64) {
 func (e *entry) rebook(clock, actual int64) {
 	c := e.counter
 	if actual > e.held && e.booked <= e.held {
-		c.overruns++
+		c.overrun()
 	}
 	if !c.perCall {
 		c.turn(clock)
