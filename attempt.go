@@ -55,9 +55,13 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 	if err := m.begin(); err != nil {
 		return nil, err
 	}
-	if err := a.holdMoney(body, now); err != nil {
+	repeat := a.call == nil && m.refused.repeats(req, body, now)
+	if err := a.holdMoney(body, now, repeat); err != nil {
 		m.open.Done()
-		m.telemetry.refused(a.ctx, a, err)
+		if !repeat {
+			m.telemetry.refused(a.ctx, a, err)
+			m.refused.add(req, body, now)
+		}
 		return nil, err
 	}
 	return a, nil
@@ -65,13 +69,19 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 
 // holdMoney holds the most that the attempt can cost. Where the bound by bytes is worth more than a hundredth of what the
 // budgets have left, the tokens are counted first; below that it would change nothing that matters.
-func (a *attempt) holdMoney(body []byte, now time.Time) error {
+// repeat says that the call was refused before: if it is again, that is not counted again.
+func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 	g, by := &a.meter.guard, a.spender()
 	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
 		return err
 	}
 	if left, limited := g.room(&a.hold, now); limited && left.Less(a.quoted.inputMost().Mul(100)) {
 		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
+	}
+	if repeat {
+		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {
+			return err
+		}
 	}
 	return g.take(&a.hold, by, &a.quoted, now)
 }

@@ -140,6 +140,19 @@ func (g *Guard) room(h *hold, now time.Time) (left Money, limited bool) {
 	return moneyFromNanos(decision.Room), decision.Room != math.MaxInt64
 }
 
+// check returns the refusal that take would, and counts none.
+func (g *Guard) check(h *hold, by *spender, q *quoted, now time.Time) error {
+	if h.n == 0 {
+		return nil
+	}
+	var postings [guard.MaxPostings]guard.Posting
+	decision := g.core.Check(now, h.postings(&postings, q.Most.nanosUp()))
+	if !decision.Admitted() {
+		return g.refusal(h, &decision, by, q)
+	}
+	return nil
+}
+
 // take holds the most that a call can cost on every budget that applies, or returns the refusal.
 func (g *Guard) take(h *hold, by *spender, q *quoted, now time.Time) error {
 	if h.n == 0 {

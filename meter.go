@@ -29,7 +29,10 @@ type Meter struct {
 	unpriced  *catalogModel // the stated price of models that have none; without tables: there is no such price
 
 	leaveUsage      bool
+	refuseUnmetered bool
 	maxRequestBytes int64
+	routes          unmeteredRoutes
+	refused         refusedRequests
 
 	endpoints struct {
 		sync.RWMutex
@@ -71,7 +74,7 @@ func NewMeter(options ...MeterOption) (*Meter, error) {
 func newMeter(config *meterConfig) (*Meter, error) {
 	m := &Meter{
 		catalog: config.catalog, sinks: config.sinks, logger: config.logger, base: config.base,
-		leaveUsage: config.leaveUsage, maxRequestBytes: config.maxRequestBytes,
+		leaveUsage: config.leaveUsage, refuseUnmetered: config.refuseUnmetered, maxRequestBytes: config.maxRequestBytes,
 	}
 	m.ledger.size = config.ledgerSize
 	if m.logger == nil {

@@ -42,6 +42,7 @@ type meterConfig struct {
 	tokens tokenConfig
 
 	leaveUsage      bool
+	refuseUnmetered bool
 	maxRequestBytes int64
 }
 
@@ -173,6 +174,16 @@ func WithBaseTransport(base http.RoundTripper) MeterOption {
 func WithoutStreamUsage() MeterOption {
 	return meterOption(func(c *meterConfig) error {
 		c.leaveUsage = true
+		return nil
+	})
+}
+
+// WithRefuseUnmetered refuses, with an [UnmeteredError] and unsent, every request that farebox cannot meter, so that no
+// request gets around the budgets. Routes that a provider is known not to charge for (lists of models, token counts)
+// still pass. Without it such requests pass untouched, counted by the metric farebox.unmetered and logged once per route.
+func WithRefuseUnmetered() MeterOption {
+	return meterOption(func(c *meterConfig) error {
+		c.refuseUnmetered = true
 		return nil
 	})
 }

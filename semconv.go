@@ -32,6 +32,8 @@ const (
 	attrBudget      = "farebox.budget"
 	attrReason      = "farebox.refusal.reason"
 	attrTagPrefix   = "farebox.tag."
+	attrRefused     = "farebox.refused" // of an unmetered request: it was not sent
+	attrHTTPMethod  = "http.request.method"
 
 	metricDuration    = "gen_ai.client.operation.duration"
 	metricTokens      = "gen_ai.client.token.usage"
@@ -40,6 +42,7 @@ const (
 	metricUnpriced    = "farebox.cost.unpriced"
 	metricRefusals    = "farebox.budget.refusals"
 	metricUtilization = "farebox.budget.utilization"
+	metricUnmetered   = "farebox.unmetered"
 
 	tokenTypeInput  = "input"
 	tokenTypeOutput = "output"

@@ -3,6 +3,7 @@ package farebox
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,6 +25,7 @@ type telemetry struct {
 	cost         metric.Float64Counter
 	unpriced     metric.Int64Counter
 	refusals     metric.Int64Counter
+	unmetered    metric.Int64Counter
 	duration     metric.Float64Histogram
 	tokens       metric.Int64Histogram
 	firstChunk   metric.Float64Histogram
@@ -40,7 +42,7 @@ func newTelemetry(config *meterConfig, g *Guard) (*telemetry, error) {
 	}
 	t := &telemetry{tracer: tracers.Tracer(scopeName), metricTags: config.metricTags}
 	m := meters.Meter(scopeName)
-	var errs [8]error
+	var errs [9]error
 	t.cost, errs[0] = m.Float64Counter(metricCost, metric.WithUnit("{USD}"), metric.WithDescription("What calls cost."))
 	t.unpriced, errs[1] = m.Int64Counter(metricUnpriced, metric.WithUnit("{call}"), metric.WithDescription("Attempts whose cost is not known."))
 	t.refusals, errs[2] = m.Int64Counter(metricRefusals, metric.WithUnit("{call}"), metric.WithDescription("Calls refused before they were sent."))
@@ -49,6 +51,7 @@ func newTelemetry(config *meterConfig, g *Guard) (*telemetry, error) {
 	t.firstChunk, errs[5] = m.Float64Histogram(metricFirstChunk, metric.WithUnit("s"), metric.WithDescription(describeFirstChunk), metric.WithExplicitBucketBoundaries(durationBuckets...))
 	var utilization metric.Float64ObservableGauge
 	utilization, errs[6] = m.Float64ObservableGauge(metricUtilization, metric.WithUnit("1"), metric.WithDescription("Share of a budget's cap that is spent or held."))
+	t.unmetered, errs[8] = m.Int64Counter(metricUnmetered, metric.WithUnit("{request}"), metric.WithDescription("Requests that could not be metered."))
 	if errs[6] == nil {
 		t.registration, errs[7] = m.RegisterCallback(observeUtilization(g, utilization), utilization)
 	}
@@ -222,4 +225,25 @@ func (t *telemetry) refused(ctx context.Context, a *attempt, err error) {
 		attrs = append(attrs, attribute.String(attrBudget, refused.Budget), attribute.String(attrReason, string(refused.Reason)))
 	}
 	t.refusals.Add(ctx, 1, metric.WithAttributes(attrs...))
+}
+
+// passed reports a request that could not be metered. Its route is logged: as an attribute it could be anything.
+func (t *telemetry) passed(req *http.Request, ep *endpoint, refused bool) {
+	ctx := req.Context()
+	if !t.unmetered.Enabled(ctx) {
+		return
+	}
+	attrs := append(serverAttributes(ep),
+		attribute.String(attrHTTPMethod, knownMethod(req.Method)), attribute.String(attrProvider, providerName(ep)),
+		attribute.String(attrEndpoint, ep.name), attribute.Bool(attrRefused, refused))
+	t.unmetered.Add(ctx, 1, metric.WithAttributes(attrs...))
+}
+
+// knownMethod is a method as the conventions have it on metrics: bounded.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "_OTHER"
 }

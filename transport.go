@@ -21,8 +21,8 @@ import (
 //
 // A request that has passed one metered transport is not metered again by another below it.
 //
-// What it knows how to read is POST …/chat/completions, …/completions and …/embeddings in OpenAI's form. All else, the
-// Responses API and providers' own APIs included, passes without a receipt and outside every budget.
+// A request that no wire format of farebox's knows passes without a receipt and outside every budget; it is counted and
+// logged, or refused where [WithRefuseUnmetered] is set. Routes that a provider does not charge for pass as they are.
 func (m *Meter) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = m.base
@@ -41,7 +41,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(req)
 	}
 	known, ok := t.meter.recognise(req)
-	if !ok || known.route.Billing != wire.Metered {
+	switch {
+	case !ok:
+		return t.pass(req, known.ep)
+	case known.route.Billing != wire.Metered:
 		return t.base.RoundTrip(req)
 	}
 	body, err := readBody(req, t.meter.maxRequestBytes)
@@ -62,6 +65,17 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a.answered(resp)
 	return resp, nil
+}
+
+// pass sends a request that cannot be metered as it is, unless that is refused.
+func (t *transport) pass(req *http.Request, ep *endpoint) (*http.Response, error) {
+	if err := t.meter.unmetered(req, ep); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as a RoundTripper has to
+		}
+		return nil, err
+	}
+	return t.base.RoundTrip(req)
 }
 
 var (

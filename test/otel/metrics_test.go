@@ -239,3 +239,26 @@ func TestClosedMeterObservesNoBudget(t *testing.T) {
 		t.Errorf("a meter that is closed still reports %v", m.Data)
 	}
 }
+
+func TestMetricOfUnmeteredRequests(t *testing.T) {
+	t.Parallel()
+	c := collect(t, nil, served)
+	client := c.meter.HTTPClient()
+	for range 2 {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.server.URL+"/v1/oddities", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	unmetered := c.instrument(t, "farebox.unmetered")
+	p := series(t, unmetered.Data.(metricdata.Sum[int64]).DataPoints, countSet,
+		attribute.String("http.request.method", "POST"), attribute.String("server.address", "127.0.0.1"), attribute.Bool("farebox.refused", false))
+	if p.Value != 2 || unmetered.Unit != "{request}" {
+		t.Errorf("farebox.unmetered is %d %s, want 2", p.Value, unmetered.Unit)
+	}
+}

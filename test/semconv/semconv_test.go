@@ -34,6 +34,7 @@ var conventions = map[string]string{
 	"attrServerPort":      string(semconv.ServerPortKey),
 	"attrErrorType":       string(semconv.ErrorTypeKey),
 	"attrStatusCode":      string(semconv.HTTPResponseStatusCodeKey),
+	"attrHTTPMethod":      string(semconv.HTTPRequestMethodKey),
 
 	"metricDuration":   genaiconv.ClientOperationDuration{}.Name(),
 	"metricTokens":     genaiconv.ClientTokenUsage{}.Name(),
@@ -164,13 +165,24 @@ func stringConstants(t *testing.T, path string) map[string]string {
 		for _, spec := range group.Specs {
 			spec := spec.(*ast.ValueSpec)
 			for i, name := range spec.Names {
-				if i < len(spec.Values) {
+				if i < len(spec.Values) && hasString(spec.Values[i]) {
 					values[name.Name] = literal(t, spec.Values[i])
 				}
 			}
 		}
 	}
 	return values
+}
+
+// hasString says whether an expression holds a string literal, as one of numbers does not.
+func hasString(expr ast.Expr) (found bool) {
+	ast.Inspect(expr, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // stringMap are the entries of a variable that is a map literal of strings.
