@@ -22,7 +22,27 @@ func (e *Encoding) CountBytes(text []byte) int { return e.Count(view(text)) }
 func (e *Encoding) CountUpTo(text string, limit int) (n int, fits bool) {
 	c := e.acquire()
 	defer e.release(c)
+	return e.countUpTo(c, text, limit)
+}
+
+// stretchTrust is how many more stretches of a text may be new than known: a long text that was not counted before is
+// not worth remembering from there on, and would push out others.
+const stretchTrust = 1024
+
+func (e *Encoding) countUpTo(c *scratch, text string, limit int) (n int, fits bool) {
+	trust := stretchTrust
 	for i := 0; i < len(text) && n <= limit; {
+		if trust > 0 {
+			if size := stretchAt(text, i); size > 0 {
+				tokens, known := e.countStretch(c, text, i, size)
+				if trust--; known {
+					trust += 2
+				}
+				n += tokens
+				i += size
+				continue
+			}
+		}
 		end := e.pattern.asciiWord(text, i) // what next does, without its call
 		if end == 0 {
 			end = e.pattern.nextOther(text, i)
@@ -33,12 +53,31 @@ func (e *Encoding) CountUpTo(text string, limit int) (n int, fits bool) {
 	return n, n <= limit
 }
 
+// countStretch gives the number of tokens of the stretch text[i:i+size], and whether it was known. Where a long piece in
+// it makes the stretches grow, it is noted down in the table that they were, and so is forgotten.
+func (e *Encoding) countStretch(c *scratch, text string, i, size int) (n int, known bool) {
+	key := stretchOf(text, i, size)
+	at, n := c.stretches.find(&key)
+	if n > 0 {
+		return n, true
+	}
+	for to := i + size; i < to; {
+		end := e.pattern.next(text, i)
+		n += c.count(e.vocab, text, i, end)
+		i = end
+	}
+	c.stretches.set(at, &key, n)
+	return n, false
+}
+
 // scratch is what one count needs to work with.
 type scratch struct {
-	memo  memo
-	w     window
-	long  long
-	clean []byte // a piece with U+FFFD in it
+	memo      memo
+	stretches stretches
+	archive   archive
+	w         window
+	long      long
+	clean     []byte // a piece with U+FFFD in it
 }
 
 // cleanKept is how many bytes of room for such pieces are kept from one count to the next.
@@ -48,7 +87,14 @@ func (e *Encoding) acquire() *scratch {
 	if c, ok := e.pool.Get().(*scratch); ok {
 		return c
 	}
-	return new(scratch)
+	return newScratch()
+}
+
+func newScratch() *scratch {
+	c := new(scratch)
+	c.memo.grow()
+	c.stretches.grow()
+	return c
 }
 
 func (e *Encoding) release(c *scratch) {
@@ -63,14 +109,40 @@ func (c *scratch) count(v *vocabulary, text string, i, end int) int {
 	switch n := end - i; {
 	case n == 1 && text[i] < utf8.RuneSelf:
 		return 1
-	case n > memoLen:
+	case n > archiveLen:
 		return c.countPiece(v, text[i:end])
+	case n > stretchLen:
+		return c.countArchived(v, text[i:end])
+	case n > memoLen:
+		return c.countLong(v, text, i, end)
 	}
 	key := memoKey(text, i, end-i)
 	at, n := c.memo.find(key)
 	if n == 0 {
 		n = c.countPiece(v, text[i:end])
-		at.set(key, n)
+		c.memo.set(at, key, n)
+	}
+	return n
+}
+
+// countLong is count for a piece that is too long for the memo.
+func (c *scratch) countLong(v *vocabulary, text string, i, end int) int {
+	key := stretchOf(text, i, end-i)
+	key[3] |= stretchPiece
+	at, n := c.stretches.find(&key)
+	if n == 0 {
+		n = c.countPiece(v, text[i:end])
+		c.stretches.set(at, &key, n)
+	}
+	return n
+}
+
+// countArchived is count for a piece that is too long for a stretch.
+func (c *scratch) countArchived(v *vocabulary, piece string) int {
+	at, n := c.archive.find(piece)
+	if n == 0 {
+		n = c.countPiece(v, piece)
+		c.archive.set(at, piece, n)
 	}
 	return n
 }

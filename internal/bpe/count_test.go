@@ -176,7 +176,7 @@ func TestLinear(t *testing.T) {
 	for _, name := range Names() {
 		e := mustEncoding(t, name)
 		for kind, text := range hostile(50_000) {
-			var c scratch
+			c := newScratch()
 			for i := 0; i < len(text); {
 				end := e.pattern.next(text, i)
 				c.count(e.vocab, text, i, end)

@@ -73,7 +73,7 @@ func TestMerges(t *testing.T) {
 
 func checkMerges(t failer, e *Encoding, text string) {
 	t.Helper()
-	var c scratch
+	c := newScratch()
 	text = c.text(text)
 	if text == "" {
 		return

@@ -1,14 +1,20 @@
 package bpe
 
 // memo remembers the number of tokens of short pieces. Each slot has room for one; what comes last stays. It is small
-// enough to remain in the cache nearest to the processor, which the vocabulary is not.
+// enough to remain in the caches nearest to the processor, which the vocabulary is not, and no larger than what it has
+// been told asks for.
 type memo struct {
-	slots [1 << memoBits]memoSlot
+	slots []memoSlot // a power of two
+	lost  int        // pieces that were overwritten since the memo grew
 }
 
 const (
-	memoBits = 15 // log2 of the number of slots, which take half a megabyte
-	memoLen  = 15 // bytes of the longest piece it takes
+	memoFirst = 1 << 8  // slots at first
+	memoMost  = 1 << 15 // slots in the end, which take half a megabyte
+	memoLen   = 15      // bytes of the longest piece it takes
+
+	memoGrowth = 4 // how many times larger a memo or the stretches become when they grow
+	memoLosses = 8 // they grow when as many were lost as this part of the slots
 )
 
 // memoSlot is a piece and the number of its tokens: the bytes in order, in the top byte of the second word the number
@@ -42,17 +48,37 @@ func loadSlowly(s string) (a, b uint64) {
 
 // find gives where a piece is or would be, and its number of tokens or 0.
 func (m *memo) find(key memoSlot) (at *memoSlot, tokens int) {
-	hash := (key.a ^ key.b*golden) * 0xbf58476d1ce4e5b9
-	at = &m.slots[hash>>(64-memoBits)]
+	at = &m.slots[key.hash()&uint64(len(m.slots)-1)]
 	if at.a == key.a && (at.b^key.b)<<4 == 0 {
 		tokens = int(at.b >> 60)
 	}
 	return at, tokens
 }
 
+func (key memoSlot) hash() uint64 {
+	return (key.a ^ key.b*golden) * 0xbf58476d1ce4e5b9 >> 32
+}
+
 // set puts a piece into its slot.
-func (at *memoSlot) set(key memoSlot, tokens int) {
-	if tokens < 16 {
-		*at = memoSlot{key.a, key.b | uint64(tokens)<<60}
+func (m *memo) set(at *memoSlot, key memoSlot, tokens int) {
+	if tokens >= 16 {
+		return
+	}
+	if *at != (memoSlot{}) {
+		m.lost++
+	}
+	*at = memoSlot{key.a, key.b | uint64(tokens)<<60}
+	if m.lost > len(m.slots)/memoLosses && len(m.slots) < memoMost {
+		m.grow()
+	}
+}
+
+func (m *memo) grow() {
+	old := m.slots
+	m.slots, m.lost = make([]memoSlot, max(memoFirst, memoGrowth*len(old))), 0
+	for _, slot := range old {
+		key := slot
+		key.b &= 1<<60 - 1
+		m.slots[key.hash()&uint64(len(m.slots)-1)] = slot
 	}
 }

@@ -101,7 +101,7 @@ func FuzzMergeList(f *testing.F) {
 			return
 		}
 		text := "any text, 中文, at all\xff"
-		var c scratch
+		c := newScratch()
 		if n := c.countPiece(v, text); n < 1 || n > 2+len(text) {
 			t.Errorf("%d tokens", n)
 		}
