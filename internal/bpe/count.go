@@ -30,9 +30,9 @@ func (e *Encoding) CountUpTo(text string, limit int) (n int, fits bool) {
 const stretchTrust = 1024
 
 func (e *Encoding) countUpTo(c *scratch, text string, limit int) (n int, fits bool) {
-	trust := stretchTrust
+	trust, from := stretchTrust, 0 // where the next stretch is looked for
 	for i := 0; i < len(text) && n <= limit; {
-		if trust > 0 {
+		if trust > 0 && i >= from {
 			if size := stretchAt(text, i); size > 0 {
 				tokens, known := e.countStretch(c, text, i, size)
 				if trust--; known {
@@ -42,6 +42,7 @@ func (e *Encoding) countUpTo(c *scratch, text string, limit int) (n int, fits bo
 				i += size
 				continue
 			}
+			from = i + stretchWindow/2
 		}
 		end := e.pattern.asciiWord(text, i) // what next does, without its call
 		if end == 0 {

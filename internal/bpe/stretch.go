@@ -51,6 +51,9 @@ func stretchAt(s string, i int) int {
 			return n
 		}
 	}
+	if (c|d)&highs == 0 {
+		return 0
+	}
 	return wideStretchAt(s, i)
 }
 
