@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/farebox-go/farebox/internal/guard"
+	"github.com/farebox-go/farebox/internal/guard/reference"
 )
 
 // groupMachine drives a small group with more values than it may keep, through counters fresh and long kept.
@@ -15,11 +16,11 @@ type groupMachine struct {
 	guard guard.Guard
 	group *guard.Group
 	size  int
-	refs  map[string]*refCounter
+	refs  map[string]*reference.Counter
 	kept  map[string][]*guard.Counter // every counter that was ever handed out
 	live  map[string]time.Time        // when a value was last seen in use
 	holds []*guard.Hold
-	ends  []*refHold
+	ends  []*reference.Hold
 	now   time.Time
 }
 
@@ -28,7 +29,7 @@ var groupValues = []string{"ann", "bob", "cid", "dee", "eve", "fay"}
 func newGroupMachine(t *rapid.T) *groupMachine {
 	m := &groupMachine{
 		size: rapid.IntRange(1, 4).Draw(t, "size"),
-		refs: map[string]*refCounter{}, kept: map[string][]*guard.Counter{}, live: map[string]time.Time{},
+		refs: map[string]*reference.Counter{}, kept: map[string][]*guard.Counter{}, live: map[string]time.Time{},
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	limit := guard.Limit{Cap: 20, Window: rapid.SampledFrom([]guard.Window{
@@ -39,7 +40,7 @@ func newGroupMachine(t *rapid.T) *groupMachine {
 		t.Fatal(err)
 	}
 	for _, v := range groupValues {
-		m.refs[v] = &refCounter{window: limit.Window, cap: limit.Cap}
+		m.refs[v] = &reference.Counter{Window: limit.Window, Cap: limit.Cap}
 	}
 	return m
 }
@@ -77,7 +78,7 @@ func (m *groupMachine) wantFull(t *rapid.T, value string, err error) {
 	}
 	inUse := 0
 	for v, ref := range m.refs {
-		if v != value && (ref.counts(m.live[v], m.now) && !m.live[v].IsZero() || m.touched(v)) {
+		if v != value && (ref.Counts(m.live[v], m.now) && !m.live[v].IsZero() || m.touched(v)) {
 			inUse++
 		}
 	}
@@ -88,8 +89,8 @@ func (m *groupMachine) wantFull(t *rapid.T, value string, err error) {
 
 // touched reports whether a value has a hold that is open, or has been in this window.
 func (m *groupMachine) touched(value string) bool {
-	for _, r := range m.refs[value].records {
-		if r.open || m.refs[value].counts(r.at, m.now) {
+	for _, r := range m.refs[value].Records {
+		if r.Open || m.refs[value].Counts(r.At, m.now) {
 			return true
 		}
 	}
@@ -99,20 +100,20 @@ func (m *groupMachine) touched(value string) bool {
 func (m *groupMachine) hold(t *rapid.T) {
 	value, c := m.counter(t)
 	amount := rapid.Int64Range(0, 12).Draw(t, "amount")
-	want := refDecide(m.now, []refPosting{{m.refs[value], amount}})
+	want := reference.Decide(m.now, []reference.Posting{{Counter: m.refs[value], Amount: amount}})
 	h := new(guard.Hold)
 	got := m.guard.Hold(h, m.now, []guard.Posting{{Counter: c, Amount: amount}})
 	if got.Reason == guard.Full {
 		m.wantFull(t, value, guard.ErrFull)
 		return
 	}
-	if got.Reason != want.reason || got.Room != want.room {
-		t.Fatalf("%q: %v with room for %d, want %v with %d", value, got.Reason, got.Room, want.reason, want.room)
+	if got.Reason != want.Reason || got.Room != want.Room {
+		t.Fatalf("%q: %v with room for %d, want %v with %d", value, got.Reason, got.Room, want.Reason, want.Room)
 	}
 	m.live[value] = m.now
 	if got.Admitted() {
 		m.holds = append(m.holds, h)
-		m.ends = append(m.ends, refTake(m.now, []refPosting{{m.refs[value], amount}}))
+		m.ends = append(m.ends, reference.Take(m.now, []reference.Posting{{Counter: m.refs[value], Amount: amount}}))
 	}
 }
 
@@ -122,8 +123,8 @@ func (m *groupMachine) end(t *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(m.holds)-1).Draw(t, "hold")
 	h, ref := m.holds[i], m.ends[i]
-	for j, c := range ref.counters {
-		if ref.records[j].open {
+	for j, c := range ref.Counters {
+		if ref.Records[j].Open {
 			for v, r := range m.refs {
 				if r == c {
 					m.live[v] = m.now // an open hold kept the value in the group
@@ -134,11 +135,11 @@ func (m *groupMachine) end(t *rapid.T) {
 	actual := figures(t, ref)
 	if h.State() != guard.Open {
 		h.Reconcile(m.now, actual...)
-		ref.reconcile(actual)
+		ref.Reconcile(actual)
 		return
 	}
 	h.Settle(m.now, actual...)
-	ref.end(guard.Settled, actual)
+	ref.End(guard.Settled, actual)
 }
 
 // check compares every counter ever handed out with the reference: a value that was dropped has spent nothing in
@@ -148,10 +149,10 @@ func (m *groupMachine) check(t *rapid.T) {
 		t.Fatalf("%d counters of %d kept, named %v", n, m.size, m.group.Values())
 	}
 	for value, counters := range m.kept {
-		spent, held := m.refs[value].sums(m.now)
+		spent, held := m.refs[value].Sums(m.now)
 		for _, c := range counters {
-			if s := c.Snapshot(m.now); s.Spent != spent || s.Held != held || s.Open != m.refs[value].open() {
-				t.Fatalf("%q at %v: %+v, want spent %d, held %d, open %d", value, m.now, s, spent, held, m.refs[value].open())
+			if s := c.Snapshot(m.now); s.Spent != spent || s.Held != held || s.Open != m.refs[value].Open() {
+				t.Fatalf("%q at %v: %+v, want spent %d, held %d, open %d", value, m.now, s, spent, held, m.refs[value].Open())
 			}
 		}
 	}

@@ -7,15 +7,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/farebox-go/farebox/internal/guard"
+	"github.com/farebox-go/farebox/internal/guard/reference"
 )
 
 // machine drives a guard and the reference with the same calls and compares all that can be seen of them.
 type machine struct {
 	guard    guard.Guard
 	counters []*guard.Counter
-	refs     []*refCounter
+	refs     []*reference.Counter
 	holds    []*guard.Hold
-	refHolds []*refHold
+	refHolds []*reference.Hold
 
 	now    time.Time // what the caller's clock shows; it may step back
 	latest time.Time // what the guard's clock shows; it does not
@@ -42,7 +43,7 @@ func newMachine(t *rapid.T) *machine {
 			t.Fatal(err)
 		}
 		m.counters = append(m.counters, c)
-		m.refs = append(m.refs, &refCounter{window: l.Window, cap: l.Cap, observe: l.Observe})
+		m.refs = append(m.refs, &reference.Counter{Window: l.Window, Cap: l.Cap, Observe: l.Observe})
 	}
 	return m
 }
@@ -52,10 +53,10 @@ func (m *machine) tick(t *rapid.T) {
 	switch rapid.SampledFrom([]string{"edge", "edge", "near", "far", "back"}).Draw(t, "tick") {
 	case "edge":
 		c := rapid.SampledFrom(m.refs).Draw(t, "whose edge")
-		edge := c.window.End(m.latest)
-		if c.window.Kind == guard.Rolling {
-			width := c.bucket()
-			buckets := rapid.Int64Range(1, int64(c.window.Buckets)+2).Draw(t, "buckets")
+		edge := c.Window.End(m.latest)
+		if c.Window.Kind == guard.Rolling {
+			width := c.Bucket()
+			buckets := rapid.Int64Range(1, int64(c.Window.Buckets)+2).Draw(t, "buckets")
 			edge = time.Unix(0, (m.latest.UnixNano()/width+buckets)*width)
 		}
 		if !edge.IsZero() {
@@ -79,12 +80,12 @@ func (m *machine) read() time.Time {
 }
 
 // draw asks for something on a few counters, often for exactly what one of them has left or a little beside it.
-func (m *machine) draw(t *rapid.T) (postings []guard.Posting, refs []refPosting) {
+func (m *machine) draw(t *rapid.T) (postings []guard.Posting, refs []reference.Posting) {
 	now := m.read()
 	order := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8}).Draw(t, "order")
 	amount := rapid.Int64Range(0, 25).Draw(t, "amount")
 	if rapid.Bool().Draw(t, "to the brim") {
-		amount = max(0, m.refs[order[0]].room(now)+rapid.Int64Range(-1, 1).Draw(t, "beside"))
+		amount = max(0, m.refs[order[0]].Room(now)+rapid.Int64Range(-1, 1).Draw(t, "beside"))
 	}
 	for i, k := range order[:rapid.SampledFrom([]int{1, 1, 2, 2, 3, 4, 9, 0}).Draw(t, "counters")] {
 		asked := amount
@@ -92,25 +93,25 @@ func (m *machine) draw(t *rapid.T) (postings []guard.Posting, refs []refPosting)
 			asked /= 2
 		}
 		postings = append(postings, guard.Posting{Counter: m.counters[k], Amount: asked})
-		refs = append(refs, refPosting{m.refs[k], asked})
+		refs = append(refs, reference.Posting{Counter: m.refs[k], Amount: asked})
 	}
 	return postings, refs
 }
 
 func (m *machine) hold(t *rapid.T) {
 	postings, refs := m.draw(t)
-	want := refDecide(m.read(), refs)
+	want := reference.Decide(m.read(), refs)
 	m.compare(t, m.guard.Check(m.now, postings), postings, want)
 	h := new(guard.Hold)
 	got := m.guard.Hold(h, m.now, postings)
 	m.compare(t, got, postings, want)
-	set := want.refused
-	if want.reason == guard.Admitted {
-		set = want.observed
+	set := want.Refused
+	if want.Reason == guard.Admitted {
+		set = want.Observed
 	}
 	for i, p := range refs {
 		if set.Has(i) {
-			p.counter.refusals++
+			p.Counter.Refusals++
 		}
 	}
 	if !got.Admitted() {
@@ -119,7 +120,7 @@ func (m *machine) hold(t *rapid.T) {
 		}
 		return
 	}
-	m.holds, m.refHolds = append(m.holds, h), append(m.refHolds, refTake(m.latest, refs))
+	m.holds, m.refHolds = append(m.holds, h), append(m.refHolds, reference.Take(m.latest, refs))
 	m.wantUnderCaps(t, postings)
 }
 
@@ -132,22 +133,22 @@ func (m *machine) wantUnderCaps(t *rapid.T, postings []guard.Posting) {
 	}
 }
 
-func (m *machine) compare(t *rapid.T, got guard.Decision, postings []guard.Posting, want refDecision) {
+func (m *machine) compare(t *rapid.T, got guard.Decision, postings []guard.Posting, want reference.Decision) {
 	t.Helper()
 	var counter *guard.Counter
-	if want.reason != guard.Admitted {
-		counter = postings[want.posting].Counter
+	if want.Reason != guard.Admitted {
+		counter = postings[want.Posting].Counter
 	}
-	same := got.Reason == want.reason && got.Posting == want.posting && got.Counter == counter &&
-		got.Cap == want.cap && got.Spent == want.spent && got.Held == want.held && got.Asked == want.asked &&
-		got.ResetAt.Equal(want.resetAt) && got.Room == want.room &&
-		got.Refused == want.refused && got.Observed == want.observed
+	same := got.Reason == want.Reason && got.Posting == want.Posting && got.Counter == counter &&
+		got.Cap == want.Cap && got.Spent == want.Spent && got.Held == want.Held && got.Asked == want.Asked &&
+		got.ResetAt.Equal(want.ResetAt) && got.Room == want.Room &&
+		got.Refused == want.Refused && got.Observed == want.Observed
 	if !same {
 		t.Fatalf("decision\n%+v, want\n%+v", got, want)
 	}
 }
 
-func (m *machine) pick(t *rapid.T) (*guard.Hold, *refHold) {
+func (m *machine) pick(t *rapid.T) (*guard.Hold, *reference.Hold) {
 	if len(m.holds) == 0 {
 		t.Skip("no hold yet")
 	}
@@ -156,11 +157,11 @@ func (m *machine) pick(t *rapid.T) (*guard.Hold, *refHold) {
 }
 
 // figures are what a call cost on each counter: mostly no more than was held.
-func figures(t *rapid.T, h *refHold) []int64 {
+func figures(t *rapid.T, h *reference.Hold) []int64 {
 	over := rapid.IntRange(0, 9).Draw(t, "over") == 0
-	actual := make([]int64, len(h.records))
-	for i, r := range h.records {
-		actual[i] = rapid.Int64Range(0, r.held).Draw(t, "actual")
+	actual := make([]int64, len(h.Records))
+	for i, r := range h.Records {
+		actual[i] = rapid.Int64Range(0, r.Held).Draw(t, "actual")
 		if over {
 			actual[i] += 30
 		}
@@ -175,14 +176,14 @@ func (m *machine) end(t *rapid.T) {
 	switch rapid.SampledFrom([]guard.State{guard.Settled, guard.Settled, guard.Voided, guard.Charged}).Draw(t, "how") {
 	case guard.Settled:
 		actual := figures(t, ref)
-		got, want = h.Settle(m.now, actual...), ref.end(guard.Settled, actual)
+		got, want = h.Settle(m.now, actual...), ref.End(guard.Settled, actual)
 	case guard.Voided:
-		got, want = h.Void(m.now), ref.end(guard.Voided, nil)
+		got, want = h.Void(m.now), ref.End(guard.Voided, nil)
 	case guard.Charged:
-		got, want = h.Charge(m.now), ref.end(guard.Charged, nil)
+		got, want = h.Charge(m.now), ref.End(guard.Charged, nil)
 	}
-	if got != want || h.State() != ref.state {
-		t.Fatalf("ended: %v, now %v; want %v, %v", got, h.State(), want, ref.state)
+	if got != want || h.State() != ref.State {
+		t.Fatalf("ended: %v, now %v; want %v, %v", got, h.State(), want, ref.State)
 	}
 }
 
@@ -192,13 +193,13 @@ func (m *machine) nonsense(t *rapid.T) {
 	m.read()
 	bad := []int64{-1}
 	if rapid.Bool().Draw(t, "count") {
-		bad = make([]int64, len(ref.records)+2)
+		bad = make([]int64, len(ref.Records)+2)
 	}
 	if h.Reconcile(m.now, bad...) {
 		t.Fatal("reconciled with nonsense")
 	}
-	if got, want := h.Settle(m.now, bad...), ref.end(guard.Charged, nil); got != want || h.State() != ref.state {
-		t.Fatalf("ended: %v, now %v; want %v, %v", got, h.State(), want, ref.state)
+	if got, want := h.Settle(m.now, bad...), ref.End(guard.Charged, nil); got != want || h.State() != ref.State {
+		t.Fatalf("ended: %v, now %v; want %v, %v", got, h.State(), want, ref.State)
 	}
 }
 
@@ -206,7 +207,7 @@ func (m *machine) reconcile(t *rapid.T) {
 	h, ref := m.pick(t)
 	m.read()
 	actual := figures(t, ref)
-	if got, want := h.Reconcile(m.now, actual...), ref.reconcile(actual); got != want || h.State() != ref.state {
+	if got, want := h.Reconcile(m.now, actual...), ref.Reconcile(actual); got != want || h.State() != ref.State {
 		t.Fatalf("reconciled: %v, want %v; now %v", got, want, h.State())
 	}
 }
@@ -217,18 +218,18 @@ func (m *machine) configure(t *rapid.T) {
 	var err error
 	switch rapid.IntRange(0, 5).Draw(t, "what") {
 	case 0, 1:
-		ref.cap = rapid.Int64Range(0, 100).Draw(t, "cap")
-		err = c.SetCap(ref.cap)
+		ref.Cap = rapid.Int64Range(0, 100).Draw(t, "cap")
+		err = c.SetCap(ref.Cap)
 	case 2:
 		by := rapid.Int64Range(0, 50).Draw(t, "top-up")
-		ref.cap += by
+		ref.Cap += by
 		err = c.TopUp(by)
 	case 3:
-		ref.paused = !ref.paused && rapid.IntRange(0, 3).Draw(t, "pause") == 0
-		err = c.SetPaused(ref.paused)
+		ref.Paused = !ref.Paused && rapid.IntRange(0, 3).Draw(t, "pause") == 0
+		err = c.SetPaused(ref.Paused)
 	case 4, 5:
-		ref.observe = rapid.IntRange(0, 3).Draw(t, "observe") == 0
-		err = c.SetObserve(ref.observe)
+		ref.Observe = rapid.IntRange(0, 3).Draw(t, "observe") == 0
+		err = c.SetObserve(ref.Observe)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -247,12 +248,12 @@ func (m *machine) add(t *rapid.T) {
 	if at.After(now) {
 		at = now
 	}
-	want := amount >= 0 && ref.counts(at, now)
+	want := amount >= 0 && ref.Counts(at, now)
 	if got != want {
 		t.Fatalf("added: %v, want %v", got, want)
 	}
 	if want {
-		ref.records = append(ref.records, &refRecord{at: at, booked: amount})
+		ref.Records = append(ref.Records, &reference.Record{At: at, Booked: amount})
 	}
 }
 
@@ -262,22 +263,22 @@ func (m *machine) check(t *rapid.T) {
 	for i, ref := range m.refs {
 		got := m.counters[i].Snapshot(m.now)
 		want := guard.Snapshot{
-			Cap: ref.cap, Free: ref.room(now), Open: ref.open(), Refusals: ref.refusals, Overruns: ref.overruns,
-			Observe: ref.observe, Paused: ref.paused, Start: got.Start, ResetAt: got.ResetAt,
+			Cap: ref.Cap, Free: ref.Room(now), Open: ref.Open(), Refusals: ref.Refusals, Overruns: ref.Overruns,
+			Observe: ref.Observe, Paused: ref.Paused, Start: got.Start, ResetAt: got.ResetAt,
 		}
-		want.Spent, want.Held = ref.sums(now)
+		want.Spent, want.Held = ref.Sums(now)
 		if got != want {
-			t.Fatalf("counter %d (%+v) at %v:\n%+v, want\n%+v", i, ref.window, now, got, want)
+			t.Fatalf("counter %d (%+v) at %v:\n%+v, want\n%+v", i, ref.Window, now, got, want)
 		}
-		if start := ref.window.Start(now); !got.Start.Equal(start) {
+		if start := ref.Window.Start(now); !got.Start.Equal(start) {
 			t.Fatalf("counter %d counts from %v, want %v", i, got.Start, start)
 		}
-		paused := ref.paused
-		ref.paused = false // pausing does not stop the window
-		if reset := ref.release(now); !got.ResetAt.Equal(reset) {
+		paused := ref.Paused
+		ref.Paused = false // pausing does not stop the window
+		if reset := ref.Release(now); !got.ResetAt.Equal(reset) {
 			t.Fatalf("counter %d turns at %v, want %v", i, got.ResetAt, reset)
 		}
-		ref.paused = paused
+		ref.Paused = paused
 	}
 }
 
@@ -303,7 +304,7 @@ func (m *machine) quiesce(t *rapid.T) {
 	m.read()
 	for i, h := range m.holds {
 		h.Charge(m.now)
-		m.refHolds[i].end(guard.Charged, nil)
+		m.refHolds[i].End(guard.Charged, nil)
 	}
 	m.check(t)
 	for i, c := range m.counters {
