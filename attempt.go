@@ -26,6 +26,7 @@ type attempt struct {
 	call    *call // the Client's call that it belongs to; nil under another SDK
 	quoted  quoted
 	hold    hold
+	priced  *priceTable // what Computed was made with; nil before, and where there is no price
 	receipt Receipt
 	span    attemptSpan
 
@@ -256,13 +257,14 @@ func isComplete(answer *wire.Answer) bool {
 func (a *attempt) readAnswer(answer *wire.Answer) {
 	r := &a.receipt
 	r.Model, r.Upstream, r.ServiceTier = answer.Model, answer.Provider, answer.ServiceTier
-	r.FinishReason = answer.FinishReason
+	r.Region, r.Speed, r.FinishReason = answer.Region, answer.Speed, answer.FinishReason
 	if r.GenerationID == "" {
 		r.GenerationID = answer.ID
 	}
 	if answer.UsageSeen {
 		a.learn(answer)
 		r.Usage, r.RawUsage = usageOf(&answer.Usage), answer.RawUsage
+		r.Iterations = iterationsOf(answer.Iterations)
 		if answer.Contradictory {
 			r.Flags = append(r.Flags, FlagContradictoryUsage)
 		}
@@ -300,7 +302,7 @@ func (a *attempt) settleReported(answer *wire.Answer) bool {
 		a.settleComputed(&charge) // the upstream's bill is not stated, which does not make it nothing
 		return true
 	}
-	if a.compute(&r.Usage); answer.Err == nil && r.Reported.Total().IsZero() && !r.Computed.IsZero() {
+	if a.compute(); answer.Err == nil && r.Reported.Total().IsZero() && !r.Computed.IsZero() {
 		r.Flags = append(r.Flags, FlagReportedZero)
 	}
 	a.settle(Reported, r.Reported.Total(), charge)
@@ -319,7 +321,7 @@ func moneyOf(c wire.ReportedCost) (Money, bool) {
 // settleComputed settles at what the reported usage costs by the catalog. A gateway that does not state what the
 // upstream bills to the caller's own key takes its charge beside that.
 func (a *attempt) settleComputed(gateway *Money) {
-	if !a.compute(&a.receipt.Usage) {
+	if !a.compute() {
 		a.charge(Unpriced, Money{})
 		return
 	}
@@ -341,7 +343,7 @@ func (a *attempt) estimate(answer *wire.Answer) {
 		Input:  a.quoted.InputTokens,
 		Output: (answer.TextBytes + bytesPerToken - 1) / bytesPerToken, Requests: 1,
 	}
-	if !a.compute(&a.receipt.Usage) {
+	if !a.compute() {
 		a.charge(Unpriced, Money{})
 		return
 	}
@@ -349,31 +351,56 @@ func (a *attempt) estimate(answer *wire.Answer) {
 	a.charge(Estimated, cost)
 }
 
-// atTier is a computed cost at the service tier that served, or if the answer does not name one, that was asked for.
-// Catalogs price the standard tier: at a dearer one the cost is an estimate, taken at its most.
+// atTier is a computed cost at the service tier and in the mode that served. Where the price has nothing to say on a
+// dearer one the cost is an estimate, taken at its most; on a cheaper one, at the standard price.
 func (a *attempt) atTier(computed Money) (Money, Source) {
-	if !a.ep.provider.charges(cmp.Or(a.receipt.ServiceTier, a.request.ServiceTier)) {
+	if a.priced == nil {
+		return computed, Computed
+	}
+	served := a.served()
+	at := served.conditions()
+	assumed := a.priced.assumption(&at, a.ep.provider.charges(at.tier))
+	if cheaper := usualTier(at.tier); assumed == 10 && (cheaper != "flex" && cheaper != "batch" || a.priced.pricesTier(cheaper)) {
 		return computed, Computed
 	}
 	a.receipt.Flags = append(a.receipt.Flags, FlagAssumedTier)
-	return dearerTier(computed), Estimated
+	return tenths(computed, assumed), Estimated
 }
 
-// compute prices a usage at the model that served, or where the catalog does not know that one, at the model asked
-// for; false if neither has a price.
-func (a *attempt) compute(usage *Usage) bool {
-	entry, table := a.meter.price(a.ep, a.receipt.Model, a.receipt.Start)
+// served is what served the attempt. Where an answer does not name the tier, the mode or the region that a request asked
+// for and that cost more, they are taken to have served.
+func (a *attempt) served() Served {
+	r := &a.receipt
+	s := Served{
+		Provider: a.ep.provider.id, Model: r.Model, At: r.Start, Upstream: r.Upstream, ServiceTier: r.ServiceTier,
+		Region: cmp.Or(r.Region, a.request.Region), Speed: cmp.Or(r.Speed, a.request.Speed),
+		Usage: r.Usage, Iterations: r.Iterations,
+	}
+	if s.ServiceTier == "" && a.ep.provider.charges(a.request.ServiceTier) {
+		s.ServiceTier = a.request.ServiceTier
+	}
+	return s
+}
+
+// compute prices the receipt's usage at the model that served, or where the catalog does not know that one, at the model
+// asked for; false if neither has a price.
+func (a *attempt) compute() bool {
+	r := &a.receipt
+	entry, table := a.meter.price(a.ep, r.Model, r.Start)
 	if table == nil || table.variable {
 		entry, table = a.quoted.model, a.quoted.table
 	}
 	if table == nil {
 		return false
 	}
-	r := &a.receipt
-	var complete bool
-	r.Lines, r.Computed, complete = table.cost(usage, r.Start)
-	r.Price = entry.ref(table)
-	if !complete {
+	a.priced = table
+	s := a.served()
+	computed := compute(entry, table, &s, func(model string) *priceTable {
+		_, table := a.meter.price(a.ep, model, r.Start)
+		return table
+	})
+	r.Lines, r.Computed, r.Price = computed.Lines, computed.Total, computed.Price
+	if !computed.Complete {
 		r.Flags = append(r.Flags, FlagIncompletePrice)
 		return slices.ContainsFunc(r.Lines, func(l Line) bool { return !l.Unpriced })
 	}

@@ -151,33 +151,6 @@ func (c *Catalog) Models() iter.Seq[Model] {
 	}
 }
 
-// Computation is what a usage costs by a price of the catalog.
-type Computation struct {
-	Lines []Line `json:"lines"`
-	Total Money  `json:"total"` // the sum of the lines
-	// Complete is false where a quantity has no rate, so that Total is short of it.
-	Complete bool     `json:"complete"`
-	Price    PriceRef `json:"price"`
-}
-
-// Cost prices a usage on a model at a provider, as of a time. A model that the catalog does not know, whose price is that
-// of whatever serves, or that had no price yet at that time, is ErrUnpriced. Where the price has no rate for a part of
-// the usage that is no error: Complete is false.
-func (c *Catalog) Cost(provider, model string, usage Usage, at time.Time) (Computation, error) {
-	entry := c.find(provider, model)
-	if entry == nil {
-		return Computation{}, fmt.Errorf("farebox: %q at %q: %w", model, provider, ErrUnpriced)
-	}
-	table := entry.at(at)
-	if table == nil || table.variable {
-		return Computation{}, fmt.Errorf("farebox: %q at %q has no price of its own at %s: %w", model, provider, at.Format(time.DateOnly), ErrUnpriced)
-	}
-	var computed Computation
-	computed.Lines, computed.Total, computed.Complete = table.cost(&usage, at)
-	computed.Price = entry.ref(table)
-	return computed, nil
-}
-
 // AsOf is the date of the newest price source in the catalog.
 func (c *Catalog) AsOf() time.Time { return c.load().asOf }
 
@@ -290,11 +263,11 @@ func (m *catalogModel) each(f func(modelKey)) {
 	}
 }
 
-// at returns the price that holds at a time; nil where none does yet.
+// at returns the price that holds at a time, of several the newest; nil where none does.
 func (m *catalogModel) at(t time.Time) *priceTable {
 	seconds := t.Unix()
 	for i := len(m.tables) - 1; i >= 0; i-- {
-		if m.tables[i].from <= seconds {
+		if m.tables[i].holdsAt(seconds) {
 			return &m.tables[i]
 		}
 	}

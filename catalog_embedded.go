@@ -80,7 +80,9 @@ func priceOfRow(row *catalog.Row) (Price, error) {
 		if err != nil {
 			return price, err
 		}
-		price.Hours = append(price.Hours, Hours{Start: window.Start, End: window.End, Rates: rates})
+		price.Overrides = append(price.Overrides, Override{
+			When: When{Start: TimeOfDay(window.Start), End: TimeOfDay(window.End)}, Rates: rates,
+		})
 	}
 	return price, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -168,7 +167,7 @@ func (m *openRouterModel) price() (Price, error) {
 			return price, fmt.Errorf("override: %w", err)
 		}
 	}
-	return price, nil
+	return price, price.addDiscount(m.Pricing["discount"])
 }
 
 // errOtherUnits says that a model's price is in units that farebox does not count, such as images.
@@ -194,8 +193,8 @@ func (m *openRouterModel) chargesOtherwise(rates Rates) bool {
 	return false
 }
 
-// addOverride adds what holds under conditions. farebox knows an input's length and the time of day, each by itself; of
-// an override with more conditions it takes the rates that are dearer, as if those others always held.
+// addOverride adds what holds under conditions: all of them must, and later overrides win (OpenRouter's API description,
+// 2026-11).
 func (p *Price) addOverride(raw json.RawMessage) error {
 	var when openRouterOverride
 	var fields map[string]json.RawMessage
@@ -206,35 +205,41 @@ func (p *Price) addOverride(raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if len(when.UTCDays) > 0 || (when.MinPromptTokens != nil && when.UTCStart != nil) {
-		maps.DeleteFunc(rates, func(d Dimension, r Rate) bool { return r.Cmp(p.Rates[d]) < 0 })
+	override := Override{Rates: rates}
+	if when.MinPromptTokens != nil {
+		override.When.InputOver = *when.MinPromptTokens // strictly more
 	}
-	switch {
-	case when.MinPromptTokens != nil: // strictly more
-		p.addTier(*when.MinPromptTokens, rates)
-	case when.UTCStart != nil && when.UTCEnd != nil:
-		p.Hours = append(p.Hours, Hours{Start: timeOfDay(*when.UTCStart), End: timeOfDay(*when.UTCEnd), Rates: rates})
+	if when.UTCStart != nil && when.UTCEnd != nil {
+		override.When.Start, override.When.End = timeOfDay(*when.UTCStart), timeOfDay(*when.UTCEnd)
+	}
+	if override.When.Days, err = ParseDays(when.UTCDays...); err != nil {
+		return err
+	}
+	if len(rates) > 0 && override.When != (When{}) { // without a condition that is understood it cannot be told when it holds
+		p.Overrides = append(p.Overrides, override)
 	}
 	return nil
 }
 
-// addTier adds a tier or, where there is one of the same length, raises its rates.
-func (p *Price) addTier(over int64, rates Rates) {
-	i := slices.IndexFunc(p.Tiers, func(t Tier) bool { return t.Over == over })
-	if i < 0 {
-		p.Tiers = append(p.Tiers, Tier{Over: over, Rates: rates})
-		return
+// addDiscount takes a share off all rates of tokens: 0.1 is a tenth.
+func (p *Price) addDiscount(raw json.RawMessage) error {
+	text, ok := priceText(raw)
+	if !ok {
+		return nil
 	}
-	for dimension, rate := range rates {
-		if p.Tiers[i].Rates[dimension].Cmp(rate) < 0 {
-			p.Tiers[i].Rates[dimension] = rate
-		}
+	off, err := ParseFactor(text)
+	if err != nil || off.units() > factorOne {
+		return fmt.Errorf("discount %s: want a share from 0 to 1", excerpt(text))
 	}
+	if off.units() > 0 {
+		p.Overrides = append(p.Overrides, Override{Name: "discount", Multiplier: Factor{beyondOne: -off.units()}})
+	}
+	return nil
 }
 
 // timeOfDay reads HHMM written as a number: 130 is half past one.
-func timeOfDay(hhmm int64) time.Duration {
-	return time.Duration(hhmm/100)*time.Hour + time.Duration(hhmm%100)*time.Minute
+func timeOfDay(hhmm int64) TimeOfDay {
+	return TimeOfDay(time.Duration(hhmm/100)*time.Hour + time.Duration(hhmm%100)*time.Minute)
 }
 
 func openRouterRates(fields map[string]json.RawMessage) (Rates, error) {

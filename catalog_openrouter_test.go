@@ -50,7 +50,7 @@ func TestReadOpenRouterPrices(t *testing.T) {
 		{"acme/plain-1", Usage{Reasoning: 1e6}, day, "15"}, // a rate of 0 beside the plain ones says: not apart
 		{"acme/plain-1", Usage{WebSearches: 3}, day, "0.03"},
 		{"acme/plain-1:free", Usage{Input: 1e6, Output: 1e6, CacheRead: 1e6, Requests: 1}, day, "0"},
-		{"acme/fast", Usage{Input: 1e6, Output: 1e6}, day, "2.25"}, // and not its free variant's, which has that slug
+		{"acme/fast", Usage{Input: 1e6, Output: 1e6}, day, "2.025"}, // less a tenth, and not its free variant's, which has that slug
 		{"acme/fast:free", Usage{Input: 1e6, Output: 1e6}, day, "0"},
 		{"acme/long", Usage{Input: 200_000, Output: 1e5}, day, "1.2"},
 		{"acme/long", Usage{Input: 200_001, Output: 1e5}, day, "1.900002"},
@@ -63,10 +63,12 @@ func TestReadOpenRouterPrices(t *testing.T) {
 		{"acme/hours", Usage{Input: 1e6, Output: 1e6}, day.Add(4*time.Hour + 29*time.Minute), "3"},
 		{"acme/hours", Usage{Input: 1e6, Output: 1e6}, day.Add(4*time.Hour + 30*time.Minute), "1.5"},
 		{"acme/hours", Usage{Input: 1e6, Output: 1e6}, day.Add(12 * time.Hour), "1.5"},
-		// Of what holds on some days, or for long inputs at some hours, the dearer rates always do.
-		{"acme/weekdays", Usage{Input: 1_000, Output: 1_000}, night, "0.006"},
+		// All conditions of an override must hold, and of those that do the later wins.
+		{"acme/weekdays", Usage{Input: 1_000, Output: 1_000}, night, "0.005"},
+		{"acme/weekdays", Usage{Input: 1_000, Output: 1_000}, night.AddDate(0, 0, 1), "0.003"},
 		{"acme/weekdays", Usage{Input: 1_000, Output: 1_000}, day, "0.003"},
-		{"acme/weekdays", Usage{Input: 2_000, Output: 1_000}, day, "0.012"},
+		{"acme/weekdays", Usage{Input: 2_000, Output: 1_000}, night, "0.011"},
+		{"acme/weekdays", Usage{Input: 2_000, Output: 1_000}, day, "0.0061"},
 		{"acme/embedder", Usage{Input: 1e6, Requests: 1}, day, "0.02"},
 		{"acme/per-call", Usage{Input: 1e6, Output: 1e6, Requests: 1}, day, "0.005"},
 	}
@@ -76,7 +78,7 @@ func TestReadOpenRouterPrices(t *testing.T) {
 			t.Errorf("%s is not found", test.model)
 			continue
 		}
-		if _, got, complete := m.at(noon).cost(&test.usage, test.when); got != MustMoney(test.want) || !complete {
+		if _, got, complete := m.at(noon).cost(&test.usage, &conditions{at: test.when}); got != MustMoney(test.want) || !complete {
 			t.Errorf("%s, %+v: %s (complete: %t), want $%s", test.model, test.usage, got, complete, test.want)
 		}
 	}
@@ -133,8 +135,8 @@ func TestReadOpenRouterLeavesTheCatalogAlone(t *testing.T) {
 		{"no name", `{"data":[{"id":"","pricing":{"prompt":"1"}}]}`, "needs a name"},
 		{"overrides that are no list", modelWith(`{"prompt":"1","overrides":{}}`), "overrides"},
 		{"an override with a bad price", modelWith(`{"prompt":"1","overrides":[{"min_prompt_tokens":9,"prompt":"x"}]}`), "override"},
-		{"a threshold below nothing", modelWith(`{"prompt":"1","overrides":[{"min_prompt_tokens":-9,"prompt":"1"}]}`), "thresholds"},
-		{"the largest threshold", modelWith(`{"prompt":"1","overrides":[{"min_prompt_tokens":9223372036854775807,"prompt":"1"}]}`), "thresholds"},
+		{"a threshold below nothing", modelWith(`{"prompt":"1","overrides":[{"min_prompt_tokens":-9,"prompt":"1"}]}`), "input over -9 tokens"},
+		{"the largest threshold", modelWith(`{"prompt":"1","overrides":[{"min_prompt_tokens":9223372036854775807,"prompt":"1"}]}`), "input over 9223372036854775807 tokens"},
 		{"a time after the day", modelWith(`{"prompt":"1","overrides":[{"utc_start":2500,"utc_end":100,"prompt":"1"}]}`), "times of a day"},
 		{"a time before it", modelWith(`{"prompt":"1","overrides":[{"utc_start":-30,"utc_end":100,"prompt":"1"}]}`), "times of a day"},
 	}
@@ -167,7 +169,7 @@ func TestReadOpenRouterOddities(t *testing.T) {
 		{`{"prompt":"1","overrides":[]}`, 1, "1"},
 		{`{"prompt":"1","overrides":[{"prompt":"5"}]}`, 1, "1"}, // no condition that is understood
 		{`{"prompt":"1","overrides":[{"utc_start":100,"prompt":"5"}]}`, 1, "1"},
-		{`{"prompt":"1","overrides":[{"min_prompt_tokens":3,"prompt":"5"},{"min_prompt_tokens":3,"prompt":"2"}]}`, 4, "20"},
+		{`{"prompt":"1","overrides":[{"min_prompt_tokens":3,"prompt":"5"},{"min_prompt_tokens":3,"prompt":"2"}]}`, 4, "8"},
 		{`{"prompt":"1","overrides":[{"min_prompt_tokens":3,"prompt":"5"},{"min_prompt_tokens":1,"prompt":"2"}]}`, 3, "6"},
 	}
 	for _, test := range tests {
@@ -176,7 +178,7 @@ func TestReadOpenRouterOddities(t *testing.T) {
 			t.Errorf("%s: %v", test.pricing, err)
 			continue
 		}
-		_, got, _ := c.find("openrouter", "the/model").at(noon).cost(&Usage{Input: test.input}, noon)
+		_, got, _ := c.find("openrouter", "the/model").at(noon).cost(&Usage{Input: test.input}, &conditions{at: noon})
 		if got != MustMoney(test.want) {
 			t.Errorf("%s: %d tokens cost %s, want $%s", test.pricing, test.input, got, test.want)
 		}
@@ -266,7 +268,7 @@ func FuzzReadOpenRouter(f *testing.F) {
 			if price.variable {
 				continue
 			}
-			_, cost, _ := price.cost(&Usage{Input: 1e6, CacheRead: 5, Output: 1e6, Reasoning: 5, Requests: 1}, noon)
+			_, cost, _ := price.cost(&Usage{Input: 1e6, CacheRead: 5, Output: 1e6, Reasoning: 5, Requests: 1}, &conditions{at: noon})
 			if cost.Sign() < 0 {
 				t.Errorf("%s costs %s", m.Name, cost)
 			}

@@ -62,8 +62,8 @@ func checkRow(t *testing.T, row *catalog.Row, price *priceTable) {
 	if row.Variable {
 		return
 	}
-	if len(price.levels) != 1+len(row.Tiers) || len(price.hours) != len(row.Windows) {
-		t.Errorf("%s/%s: %d levels, %d windows", row.Provider, row.Model, len(price.levels), len(price.hours))
+	if len(price.levels) != 1+len(row.Tiers) || len(price.overrides) != len(row.Windows) {
+		t.Errorf("%s/%s: %d levels, %d windows", row.Provider, row.Model, len(price.levels), len(price.overrides))
 		return
 	}
 	checkRates := func(rates *rateTable, want []catalog.Rate) {
@@ -83,10 +83,10 @@ func checkRow(t *testing.T, row *catalog.Row, price *priceTable) {
 		checkRates(&price.levels[i+1].rates, tier.Rates)
 	}
 	for i, window := range row.Windows {
-		checkRates(&price.hours[i].levels[0].rates, window.Rates)
+		checkRates(&price.overrides[i].rates, window.Rates)
 	}
 	if u := (&Usage{Input: 9, CacheRead: 9, Output: 9, Reasoning: 9, Requests: 1}); row.Free {
-		if _, cost, complete := price.cost(u, noon); !cost.IsZero() || !complete {
+		if _, cost, complete := price.cost(u, &conditions{at: noon}); !cost.IsZero() || !complete {
 			t.Errorf("%s/%s is free, and costs %s (complete: %t)", row.Provider, row.Model, cost, complete)
 		}
 	}
@@ -103,7 +103,7 @@ func dollarsOf(m *catalogModel) int64 {
 	if m == nil {
 		return -1
 	}
-	_, cost, _ := m.at(noon).cost(&Usage{Requests: 1}, noon)
+	_, cost, _ := m.at(noon).cost(&Usage{Requests: 1}, &conditions{at: noon})
 	return cost.nanosUp() / 1e9
 }
 

@@ -156,7 +156,8 @@ func (panickingTracer) Start(context.Context, string, ...trace.SpanStartOption) 
 	panic("tracer")
 }
 
-// TestDearerServiceTier: catalogs price the standard tier, so a dearer one is held and booked at two and a half times that.
+// TestDearerServiceTier: where a price has nothing to say on a service tier, a dearer one is held and booked at two and a
+// half times the standard price, and a cheaper one at that.
 func TestDearerServiceTier(t *testing.T) {
 	t.Parallel()
 	const asked = `{"model":"test-model","max_tokens":100,"service_tier":"priority","messages":[]}`
@@ -172,7 +173,7 @@ func TestDearerServiceTier(t *testing.T) {
 		"asked, not mentioned":  {asked, chatAnswer, farebox.MustMoney("0.0003"), farebox.Estimated},
 		"asked, served below":   {asked, tiered("default"), chatCost, farebox.Computed},
 		"served without asking": {chatJSON, tiered("priority"), farebox.MustMoney("0.0003"), farebox.Estimated},
-		"neither":               {chatJSON, tiered("flex"), chatCost, farebox.Computed},
+		"a cheaper one":         {chatJSON, tiered("flex"), chatCost, farebox.Estimated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

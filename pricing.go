@@ -1,254 +1,180 @@
 package farebox
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
-
-// Rates is what each dimension costs, in US dollars per unit. A dimension that is absent has no rate of its own,
-// which is not the same as a rate of zero: cached, cache-write, audio, image and video input then cost what plain
-// input costs, reasoning, audio and image output what plain output costs, and a request fee is not charged.
-type Rates map[Dimension]Rate
-
-// A Tier replaces rates for a whole request once its input, cached tokens included, is long enough. A dimension
-// that a tier does not name keeps the rate of the tier below.
-type Tier struct {
-	// Over is the number of input tokens above which the tier applies.
-	Over int64 `json:"over"`
-	// Inclusive says that the tier applies at exactly Over tokens too (xAI: "reaches").
-	Inclusive bool `json:"inclusive,omitzero"`
-	// Rates replace those of the price.
-	Rates Rates `json:"rates"`
-}
-
-// Hours replaces rates every day from Start until before End, both counted from midnight UTC; it wraps around midnight
-// where End is not after Start. A dimension that it does not name keeps its rate.
-type Hours struct {
-	Start time.Duration `json:"start"`
-	End   time.Duration `json:"end"`
-	Rates Rates         `json:"rates"`
-}
-
-// A Price is a set of rates with the conditions under which they hold.
-type Price struct {
-	// Rates are the base rates.
-	Rates Rates `json:"rates"`
-	// Tiers replace rates by input length; in any order.
-	Tiers []Tier `json:"tiers,omitempty"`
-	// Hours replace rates by the time of day at which a call starts; of those that hold, the last one in the list.
-	Hours []Hours `json:"hours,omitempty"`
-	// From is when the price took effect; zero: always.
-	From time.Time `json:"from,omitzero"`
-	// Source says where the price was found, for receipts.
-	Source string `json:"source,omitzero"`
-	// AsOf is when the source said so.
-	AsOf time.Time `json:"as_of,omitzero"`
-	// Variable says that the price is that of whatever model serves: a router such as openrouter/auto.
-	// It has no rates and cannot be bounded before the call.
-	Variable bool `json:"variable,omitzero"`
-}
 
 // Line is one cost line of a receipt: a quantity of one dimension at its rate.
 type Line struct {
 	Dimension Dimension `json:"dimension"`
 	Quantity  int64     `json:"quantity"`
-	Rate      Rate      `json:"rate"`
-	Amount    Money     `json:"amount"`
+	// Rate is what a unit was charged at, with the factors in it: Amount is Quantity times Rate, rounded once.
+	Rate   Rate  `json:"rate"`
+	Amount Money `json:"amount"`
+	// Factors are what the listed rate was multiplied by to give Rate, in their order; on a line that is a share of the
+	// others' sum, what share. Not to be changed.
+	Factors []AppliedFactor `json:"factors,omitempty"`
+	// Model is the model that the line is for, where it is not the answer's: of an [Iteration].
+	Model string `json:"model,omitzero"`
 	// Unpriced says that the price has no rate for this dimension: the amount is unknown, not zero.
 	Unpriced bool `json:"unpriced,omitzero"`
 }
 
-// rateTable is Rates laid out by place, so that pricing a call looks nothing up.
-type rateTable struct {
-	rate [dimensionCount]Rate
-	set  uint32
+// AppliedFactor is a multiplier with what it is for: "service_tier flex", "region us", "discount".
+type AppliedFactor struct {
+	Name   string `json:"name"`
+	Factor Factor `json:"factor"`
 }
 
-func (t *rateTable) put(place int, r Rate) { t.rate[place], t.set = r, t.set|1<<place }
-
-func (t *rateTable) has(place int) bool { return t.set&(1<<place) != 0 }
-
-// insteadOf names the dimension whose rate applies where one has none of its own. Searches, citations and
-// requests have no stand-in; -1 says so.
-var insteadOf = [dimensionCount]int{
-	atInput: -1, atCacheRead: atInput, atCacheWrite: atInput, atCacheWrite1h: atCacheWrite,
-	atAudioInput: atInput, atAudioCacheRead: atAudioInput, atImageInput: atInput, atImageCacheRead: atImageInput, atVideoInput: atInput,
-	atOutput: -1, atReasoning: atOutput, atAudioOutput: atOutput, atImageOutput: atOutput, atVideoOutput: atOutput,
-	atCitation: -1, atWebSearch: -1, atRequest: -1,
+// conditions are what a price may depend on beside the usage. Names are as the answer states them.
+type conditions struct {
+	at                            time.Time
+	tier, region, speed, upstream string
 }
 
-// find returns the rate for a place, or that of the dimension that stands in for it.
-func (t *rateTable) find(place int) (Rate, bool) {
-	for ; place >= 0; place = insteadOf[place] {
-		if t.has(place) {
-			return t.rate[place], true
+// factors are what rates are multiplied by, in their order.
+type factors []AppliedFactor
+
+// resolve chooses the rates of a call: those of the tier that its input reaches, under the overrides that hold, which are
+// laid over them in scratch.
+func (t *priceTable) resolve(inputTokens int64, c *conditions, scratch *rateTable) (*rateTable, factors) {
+	rates := t.levels.level(inputTokens)
+	if len(t.overrides) == 0 {
+		return rates, nil
+	}
+	var multiply factors
+	tier := t.tierNamed(c.tier)
+	for i := range t.overrides {
+		o := &t.overrides[i]
+		if !o.holds(inputTokens, c, tier) {
+			continue
+		}
+		if !o.rates.empty() {
+			*scratch = o.rates.over(rates)
+			rates = scratch
+		}
+		if multiply == nil {
+			multiply = o.factors
+		} else {
+			multiply = append(slices.Clip(multiply), o.factors...)
 		}
 	}
-	return Rate{}, false
+	return rates, multiply
 }
 
-// priceTable is a Price made ready for pricing.
-type priceTable struct {
-	from     int64 // unix seconds
-	variable bool
-	levels   rateLevels
-	hours    []hourLevels
-	source   string
-	asOf     time.Time
+// scale is a rate with the factors in it.
+func (f factors) scale(rate Rate) Rate {
+	for i := range f {
+		rate = rate.By(f[i].Factor)
+	}
+	return rate
 }
 
-// rateLevels are rates by input length: the base rates, then each tier with the rates of those below filled in.
-type rateLevels []rateLevel
-
-type rateLevel struct {
-	reachedAt int64 // input tokens from which the level applies
-	rates     rateTable
-}
-
-// hourLevels are the levels at certain times of the day.
-type hourLevels struct {
-	start, end time.Duration
-	levels     rateLevels
-}
-
-// compile checks a price and lays it out.
-func (p Price) compile() (priceTable, error) {
-	t := priceTable{variable: p.Variable, source: p.Source, asOf: p.AsOf}
-	if !p.From.IsZero() {
-		t.from = p.From.Unix()
-	}
-	if p.Variable {
-		if len(p.Rates) > 0 || len(p.Tiers) > 0 || len(p.Hours) > 0 {
-			return t, fmt.Errorf("a variable price takes its rates from the model that serves: remove Rates, Tiers and Hours")
-		}
-		return t, nil
-	}
-	var base rateLevel
-	if err := base.rates.fill(p.Rates); err != nil {
-		return t, err
-	}
-	if base.rates.set == 0 {
-		return t, fmt.Errorf("a price needs at least one rate; a model that is free has a rate of 0 for %s and %s",
-			DimensionInput, DimensionOutput)
-	}
-	var err error
-	if t.levels, err = base.withTiers(p.Tiers); err != nil {
-		return t, err
-	}
-	return t, t.addHours(p.Hours)
-}
-
-// withTiers puts tiers on top of the base rates.
-func (base rateLevel) withTiers(tiers []Tier) (rateLevels, error) {
-	levels := append(make(rateLevels, 0, 1+len(tiers)), base)
-	tiers = slices.SortedFunc(slices.Values(tiers), func(a, b Tier) int { return cmp.Compare(a.reachedAt(), b.reachedAt()) })
-	for _, tier := range tiers {
-		below := &levels[len(levels)-1]
-		if tier.Over < 0 || tier.reachedAt() <= below.reachedAt {
-			return nil, fmt.Errorf("tier over %d input tokens: thresholds must be positive and differ", tier.Over)
-		}
-		level := rateLevel{reachedAt: tier.reachedAt(), rates: below.rates}
-		if err := level.rates.fill(tier.Rates); err != nil {
-			return nil, fmt.Errorf("tier over %d input tokens: %w", tier.Over, err)
-		}
-		levels = append(levels, level)
-	}
-	return levels, nil
-}
-
-// addHours makes the levels of each time of the day: those of the whole day with some rates replaced.
-func (t *priceTable) addHours(hours []Hours) error {
-	const day = 24 * time.Hour
-	for _, h := range hours {
-		if h.Start < 0 || h.Start >= day || h.End < 0 || h.End > day {
-			return fmt.Errorf("hours from %s to %s: want times of a day, counted from midnight UTC", h.Start, h.End)
-		}
-		levels := slices.Clone(t.levels)
-		for i := range levels {
-			if err := levels[i].rates.fill(h.Rates); err != nil {
-				return fmt.Errorf("hours from %s to %s: %w", h.Start, h.End, err)
-			}
-		}
-		t.hours = append(t.hours, hourLevels{start: h.Start, end: h.End, levels: levels})
-	}
-	return nil
-}
-
-func (tier Tier) reachedAt() int64 {
-	if tier.Inclusive {
-		return tier.Over
-	}
-	return tier.Over + 1
-}
-
-func (t *rateTable) fill(rates Rates) error {
-	for dimension, rate := range rates {
-		place, ok := dimensionPlace(dimension)
-		if !ok {
-			return fmt.Errorf("%q is not a dimension that farebox prices; the names are %v", dimension, dimensions)
-		}
-		t.put(place, rate)
-	}
-	return nil
-}
-
-// at returns the levels that hold at a time.
-func (t *priceTable) at(when time.Time) rateLevels {
-	if len(t.hours) == 0 {
-		return t.levels
-	}
-	when = when.UTC()
-	sinceMidnight := time.Duration(when.Hour())*time.Hour + time.Duration(when.Minute())*time.Minute +
-		time.Duration(when.Second())*time.Second + time.Duration(when.Nanosecond())
-	for i := len(t.hours) - 1; i >= 0; i-- {
-		if t.hours[i].holds(sinceMidnight) {
-			return t.hours[i].levels
-		}
-	}
-	return t.levels
-}
-
-func (h *hourLevels) holds(at time.Duration) bool {
-	if h.start < h.end {
-		return h.start <= at && at < h.end
-	}
-	return at >= h.start || at < h.end // around midnight; the same start and end is all day
-}
-
-// level returns the rates that a request with so many input tokens is billed at: a tier is a cliff for the
-// whole request at every provider in use.
-func (levels rateLevels) level(inputTokens int64) *rateTable {
-	for i := len(levels) - 1; i > 0; i-- {
-		if inputTokens >= levels[i].reachedAt {
-			return &levels[i].rates
-		}
-	}
-	return &levels[0].rates
-}
-
-// cost prices the usage of a call that started at a time: a line for every quantity that is not zero, each rounded
-// once. complete is false where a quantity has no rate, so that the total is short of it.
-func (t *priceTable) cost(u *Usage, when time.Time) (lines []Line, total Money, complete bool) {
-	rates := t.at(when).level(u.InputTokens())
+// cost prices the usage of a call: a line for every quantity that is not zero, each rounded once. complete is false where
+// a quantity has no rate, so that the total is short of it.
+func (t *priceTable) cost(u *Usage, c *conditions) (lines []Line, total Money, complete bool) {
+	var scratch rateTable
+	rates, multiply := t.resolve(u.InputTokens(), c, &scratch)
 	quantities := u.quantities()
-	lines = make([]Line, 0, 4)
-	complete = true
+	lines = make([]Line, 0, countPositive(&quantities)+len(u.Units))
 	for place, quantity := range quantities {
 		if quantity <= 0 || (place == atRequest && !rates.has(atRequest)) {
 			continue
 		}
-		line := Line{Dimension: dimensions[place], Quantity: quantity}
-		if rate, ok := rates.find(place); ok {
-			line.Rate = rate
-			line.Amount = rate.Times(quantity)
-			total = total.Add(line.Amount)
-		} else {
-			line.Unpriced = true
-			complete = false
-		}
-		lines = append(lines, line)
+		rate, ok := rates.find(place)
+		lines = multiply.appendLine(lines, dimensions[place], feePlaces&(1<<place) != 0, quantity, rate, ok)
 	}
+	if len(u.Units) > 0 {
+		lines = multiply.appendUnits(lines, u, rates)
+	}
+	total, complete = sumOf(lines)
 	return lines, total, complete
+}
+
+// feePlaces are the places of dimensions that are fees.
+const feePlaces = 1<<atWebSearch | 1<<atRequest
+
+// appendLine prices one quantity; known says that there is a rate for it.
+func (f factors) appendLine(lines []Line, d Dimension, fee bool, quantity int64, rate Rate, known bool) []Line {
+	lines = append(lines, Line{Dimension: d, Quantity: quantity, Rate: rate, Unpriced: !known})
+	if line := &lines[len(lines)-1]; known {
+		if len(f) > 0 && !fee {
+			line.Rate, line.Factors = f.scale(rate), f
+		}
+		line.Amount = line.Rate.Times(quantity)
+	}
+	return lines
+}
+
+// appendUnits adds the lines of what is charged by something else than tokens, in the order of their names. What is
+// counted in several ways, as images by the piece and in tokens, is charged in those that have a rate.
+func (f factors) appendUnits(lines []Line, u *Usage, rates *rateTable) []Line {
+	var room [16]Dimension
+	names := room[:0]
+	for name, quantity := range u.Units {
+		if quantity > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		rate, ok := rates.findUnit(name)
+		if ok || !rates.chargesOtherwise(name, u) {
+			lines = f.appendLine(lines, name, name.isFee(), u.Units[name], rate, ok)
+		}
+	}
+	return lines
+}
+
+// chargesOtherwise says that what a dimension counts is in the usage in another way too, which has a rate.
+func (t *rateTable) chargesOtherwise(d Dimension, u *Usage) bool {
+	rated := func(quantity int64, place int) bool {
+		_, ok := t.find(place)
+		return quantity > 0 && ok
+	}
+	countedIn := func(other Dimension) bool {
+		for name := range u.Units {
+			if name.base() != other || u.Units[name] <= 0 {
+				continue
+			}
+			if _, ok := t.findUnit(name); ok {
+				return true
+			}
+		}
+		return false
+	}
+	switch d.base() {
+	case DimensionImage:
+		return countedIn(DimensionPixel) || rated(u.ImageOutput, atImageOutput) || rated(u.Output, atOutput)
+	case DimensionPixel:
+		return countedIn(DimensionImage) || rated(u.ImageOutput, atImageOutput) || rated(u.Output, atOutput)
+	case DimensionCharacter:
+		return countedIn(DimensionAudioMS) || rated(u.AudioOutput, atAudioOutput) || rated(u.Input, atInput)
+	case DimensionAudioMS:
+		return countedIn(DimensionCharacter) || rated(u.AudioInput, atAudioInput) || rated(u.AudioOutput, atAudioOutput) || rated(u.Input, atInput)
+	case DimensionVideoMS:
+		return rated(u.VideoOutput, atVideoOutput) || rated(u.VideoInput, atVideoInput)
+	}
+	return false
+}
+
+// sumOf adds lines up; complete is false where one has no amount.
+func sumOf(lines []Line) (total Money, complete bool) {
+	complete = true
+	for i := range lines {
+		total = total.Add(lines[i].Amount)
+		complete = complete && !lines[i].Unpriced
+	}
+	return total, complete
+}
+
+func countPositive(quantities *[dimensionCount]int64) int {
+	n := 0
+	for _, quantity := range quantities {
+		if quantity > 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -65,11 +65,10 @@ func anyPrice() *rapid.Generator[Price] {
 			below = rates
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "hours") {
-			p.Hours = append(p.Hours, Hours{
-				Start: time.Duration(rapid.Int64Range(0, 1439).Draw(t, "start")) * time.Minute,
-				End:   time.Duration(rapid.Int64Range(0, 1440).Draw(t, "end")) * time.Minute,
-				Rates: anyRates().Draw(t, "hour rates"),
-			})
+			p.Overrides = append(p.Overrides, Override{When: When{
+				Start: TimeOfDay(rapid.Int64Range(0, 1439).Draw(t, "start")) * TimeOfDay(time.Minute),
+				End:   TimeOfDay(rapid.Int64Range(0, 1440).Draw(t, "end")) * TimeOfDay(time.Minute),
+			}, Rates: anyRates().Draw(t, "hour rates")})
 		}
 		if rapid.Bool().Draw(t, "reversed") {
 			slices.Reverse(p.Tiers) // they may come in any order
@@ -92,8 +91,8 @@ var standIns = map[Dimension]Dimension{
 	DimensionReasoning: DimensionOutput, DimensionAudioOutput: DimensionOutput, DimensionImageOutput: DimensionOutput, DimensionVideoOutput: DimensionOutput,
 }
 
-// referenceRates is the slow reading of a price: its rates with those of every tier reached, lowest first, and of the
-// last hours that hold put over them.
+// referenceRates is the slow reading of a price: its rates with those of every tier reached, lowest first, and of all
+// hours that hold put over them.
 func referenceRates(p Price, inputTokens int64, when time.Time) Rates {
 	rates := Rates{}
 	put := func(over Rates) {
@@ -110,15 +109,14 @@ func referenceRates(p Price, inputTokens int64, when time.Time) Rates {
 		}
 	}
 	midnight := when.UTC().Truncate(24 * time.Hour)
-	at := when.Sub(midnight)
-	for _, h := range slices.Backward(p.Hours) {
-		inside := at >= h.Start && at < h.End
-		if h.End <= h.Start {
-			inside = at >= h.Start || at < h.End
+	at := TimeOfDay(when.Sub(midnight))
+	for _, o := range p.Overrides {
+		inside := at >= o.When.Start && at < o.When.End
+		if o.When.End <= o.When.Start {
+			inside = at >= o.When.Start || at < o.When.End
 		}
 		if inside {
-			put(h.Rates)
-			break
+			put(o.Rates)
 		}
 	}
 	return rates
@@ -145,7 +143,7 @@ func TestCostAgainstReference(t *testing.T) {
 			t.Fatalf("compile: %v", err)
 		}
 		rates := referenceRates(p, u.InputTokens(), when)
-		lines, total, complete := table.cost(&u, when)
+		lines, total, complete := table.cost(&u, &conditions{at: when})
 		var sum Money
 		counted, unpriced := int64(0), false
 		for _, line := range lines {
@@ -200,8 +198,8 @@ func TestCostIsMonotone(t *testing.T) {
 			}
 		}
 		when := anyTimeOfDay().Draw(t, "when")
-		_, low, _ := table.cost(&less, when)
-		_, high, _ := table.cost(&more, when)
+		_, low, _ := table.cost(&less, &conditions{at: when})
+		_, high, _ := table.cost(&more, &conditions{at: when})
 		if high.Less(low) {
 			t.Errorf("%+v costs %s, and %+v only %s", less, low, more, high)
 		}
@@ -223,7 +221,7 @@ func TestWorkedExamples(t *testing.T) {
 		table := compiled(t, Price{Rates: perMillion("input", test.perIn, "output", test.perOut)})
 		var ledger Ledger
 		for range test.calls {
-			_, cost, complete := table.cost(&Usage{Input: test.in, Output: test.out, Requests: 1}, noon)
+			_, cost, complete := table.cost(&Usage{Input: test.in, Output: test.out, Requests: 1}, &conditions{at: noon})
 			if cost != MustMoney(test.wantEach) || !complete {
 				t.Fatalf("%d in, %d out cost %s (complete: %t), want $%s", test.in, test.out, cost, complete, test.wantEach)
 			}
@@ -264,7 +262,7 @@ func TestTiers(t *testing.T) {
 	}
 	for _, test := range tests {
 		table := compiled(t, Price{Rates: base, Tiers: test.tiers})
-		if _, got, _ := table.cost(&test.usage, noon); got != MustMoney(test.want) {
+		if _, got, _ := table.cost(&test.usage, &conditions{at: noon}); got != MustMoney(test.want) {
 			t.Errorf("%s: %s, want $%s", test.name, got, test.want)
 		}
 	}
@@ -275,48 +273,48 @@ func TestTiers(t *testing.T) {
 
 func TestHours(t *testing.T) {
 	t.Parallel()
-	at := func(start, end string) Hours {
+	at := func(start, end string) Override {
 		from, err1 := time.ParseDuration(start)
 		to, err2 := time.ParseDuration(end)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		return Hours{Start: from, End: to, Rates: perMillion("input", "5")}
+		return Override{When: When{Start: TimeOfDay(from), End: TimeOfDay(to)}, Rates: perMillion("input", "5")}
 	}
 	tests := []struct {
 		name   string
-		hours  []Hours
+		hours  []Override
 		when   string
 		inside bool
 	}{
-		{"before", []Hours{at("1h", "4h")}, "2026-11-24T00:59:59.999999999Z", false},
-		{"at the start", []Hours{at("1h", "4h")}, "2026-11-24T01:00:00Z", true},
-		{"to the last moment", []Hours{at("1h", "4h")}, "2026-11-24T03:59:59.999999999Z", true},
-		{"at the end", []Hours{at("1h", "4h")}, "2026-11-24T04:00:00Z", false},
-		{"half hours", []Hours{at("16h30m", "20h")}, "2026-11-24T16:29:00Z", false},
-		{"around midnight, evening", []Hours{at("16h30m", "30m")}, "2026-11-24T23:59:00Z", true},
-		{"around midnight, morning", []Hours{at("16h30m", "30m")}, "2026-11-24T00:29:59Z", true},
-		{"around midnight, end", []Hours{at("16h30m", "30m")}, "2026-11-24T00:30:00Z", false},
-		{"around midnight, day", []Hours{at("16h30m", "30m")}, "2026-11-24T12:00:00Z", false},
-		{"until midnight", []Hours{at("16h", "0s")}, "2026-11-24T00:00:00Z", false},
-		{"until midnight, in hours", []Hours{at("16h", "24h")}, "2026-11-24T23:59:59Z", true},
-		{"the same start and end is all day", []Hours{at("9h", "9h")}, "2026-11-24T08:00:00Z", true},
-		{"from midnight to midnight", []Hours{at("0s", "0s")}, "2026-11-24T12:00:00Z", true},
-		{"of UTC, whatever the zone", []Hours{at("1h", "4h")}, "2026-11-24T09:00:00+08:00", true},
-		{"of UTC, not of the zone", []Hours{at("1h", "4h")}, "2026-11-24T02:00:00+08:00", false},
-		{"one of several", []Hours{at("1h", "4h"), at("6h", "10h")}, "2026-11-24T02:00:00Z", true},
+		{"before", []Override{at("1h", "4h")}, "2026-11-24T00:59:59.999999999Z", false},
+		{"at the start", []Override{at("1h", "4h")}, "2026-11-24T01:00:00Z", true},
+		{"to the last moment", []Override{at("1h", "4h")}, "2026-11-24T03:59:59.999999999Z", true},
+		{"at the end", []Override{at("1h", "4h")}, "2026-11-24T04:00:00Z", false},
+		{"half hours", []Override{at("16h30m", "20h")}, "2026-11-24T16:29:00Z", false},
+		{"around midnight, evening", []Override{at("16h30m", "30m")}, "2026-11-24T23:59:00Z", true},
+		{"around midnight, morning", []Override{at("16h30m", "30m")}, "2026-11-24T00:29:59Z", true},
+		{"around midnight, end", []Override{at("16h30m", "30m")}, "2026-11-24T00:30:00Z", false},
+		{"around midnight, day", []Override{at("16h30m", "30m")}, "2026-11-24T12:00:00Z", false},
+		{"until midnight", []Override{at("16h", "0s")}, "2026-11-24T00:00:00Z", false},
+		{"until midnight, in hours", []Override{at("16h", "24h")}, "2026-11-24T23:59:59Z", true},
+		{"the same start and end is all day", []Override{at("9h", "9h")}, "2026-11-24T08:00:00Z", true},
+		{"from midnight to midnight", []Override{at("0s", "0s")}, "2026-11-24T12:00:00Z", true},
+		{"of UTC, whatever the zone", []Override{at("1h", "4h")}, "2026-11-24T09:00:00+08:00", true},
+		{"of UTC, not of the zone", []Override{at("1h", "4h")}, "2026-11-24T02:00:00+08:00", false},
+		{"one of several", []Override{at("1h", "4h"), at("6h", "10h")}, "2026-11-24T02:00:00Z", true},
 	}
 	for _, test := range tests {
 		when, err := time.Parse(time.RFC3339Nano, test.when)
 		if err != nil {
 			t.Fatal(err)
 		}
-		table := compiled(t, Price{Rates: perMillion("input", "1", "output", "2"), Hours: test.hours})
+		table := compiled(t, Price{Rates: perMillion("input", "1", "output", "2"), Overrides: test.hours})
 		want := MustMoney("3")
 		if test.inside {
 			want = MustMoney("7")
 		}
-		if _, got, _ := table.cost(&Usage{Input: 1_000_000, Output: 1_000_000}, when); got != want {
+		if _, got, _ := table.cost(&Usage{Input: 1_000_000, Output: 1_000_000}, &conditions{at: when}); got != want {
 			t.Errorf("%s: %s, want %s", test.name, got, want)
 		}
 	}
@@ -327,9 +325,9 @@ func TestHoursOverlapAndTiers(t *testing.T) {
 	table := compiled(t, Price{
 		Rates: perMillion("input", "1", "output", "10"),
 		Tiers: []Tier{{Over: 100, Rates: perMillion("input", "2", "output", "20")}},
-		Hours: []Hours{
-			{Start: 0, End: 24 * time.Hour, Rates: perMillion("input", "0.5")},
-			{Start: 12 * time.Hour, End: 13 * time.Hour, Rates: perMillion("input", "0.25")},
+		Overrides: []Override{
+			{When: When{End: TimeOfDay(day)}, Rates: perMillion("input", "0.5")},
+			{When: When{Start: TimeOfDay(12 * time.Hour), End: TimeOfDay(13 * time.Hour)}, Rates: perMillion("input", "0.25")},
 		},
 	})
 	for _, test := range []struct {
@@ -341,7 +339,7 @@ func TestHoursOverlapAndTiers(t *testing.T) {
 		{noon.Add(time.Hour), Usage{Input: 100, Output: 100}, "0.00105"},
 		{noon, Usage{Input: 1_000, Output: 100}, "0.00225"}, // what hours do not name keeps the tier's rate
 	} {
-		if _, got, _ := table.cost(&test.usage, test.when); got != MustMoney(test.want) {
+		if _, got, _ := table.cost(&test.usage, &conditions{at: test.when}); got != MustMoney(test.want) {
 			t.Errorf("%+v at %s: %s, want $%s", test.usage, test.when.Format(time.TimeOnly), got, test.want)
 		}
 	}
@@ -372,7 +370,7 @@ func TestAbsentRates(t *testing.T) {
 		{"negative quantities are not charged", plain, Usage{Input: -5, Output: 1}, "0.000002", true},
 	}
 	for _, test := range tests {
-		lines, got, complete := compiled(t, Price{Rates: test.rates}).cost(&test.usage, noon)
+		lines, got, complete := compiled(t, Price{Rates: test.rates}).cost(&test.usage, &conditions{at: noon})
 		if got != MustMoney(test.want) || complete != test.complete {
 			t.Errorf("%s: %s (complete: %t), want $%s (%t): %v", test.name, got, complete, test.want, test.complete, lines)
 		}
@@ -391,17 +389,17 @@ func TestBadPrices(t *testing.T) {
 		{"no rates", Price{}, "at least one rate"},
 		{"unknown dimension", Price{Rates: Rates{"prompt": {}}}, `"prompt" is not a dimension`},
 		{"unknown dimension in a tier", Price{Rates: good, Tiers: []Tier{{Over: 1, Rates: Rates{"Input": {}}}}}, `tier over 1 input tokens: "Input"`},
-		{"unknown dimension in hours", Price{Rates: good, Hours: []Hours{{Rates: Rates{"": {}}}}}, `"" is not a dimension`},
+		{"unknown dimension in hours", Price{Rates: good, Overrides: []Override{{Rates: Rates{"": {}}}}}, `"" is not a dimension`},
 		{"negative threshold", Price{Rates: good, Tiers: []Tier{{Over: -1}}}, "must be positive and differ"},
 		{"no threshold", Price{Rates: good, Tiers: []Tier{{Inclusive: true}}}, "must be positive and differ"},
 		{"largest threshold", Price{Rates: good, Tiers: []Tier{{Over: 1<<63 - 1}}}, "must be positive and differ"},
 		{"the same threshold", Price{Rates: good, Tiers: []Tier{{Over: 9}, {Over: 9}}}, "must be positive and differ"},
 		{"the same threshold in two ways", Price{Rates: good, Tiers: []Tier{{Over: 9}, {Over: 10, Inclusive: true}}}, "must be positive and differ"},
 		{"variable with rates", Price{Variable: true, Rates: good}, "takes its rates from the model that serves"},
-		{"variable with hours", Price{Variable: true, Hours: []Hours{{Rates: good}}}, "takes its rates from the model that serves"},
-		{"start before the day", Price{Rates: good, Hours: []Hours{{Start: -1, Rates: good}}}, "want times of a day"},
-		{"start after the day", Price{Rates: good, Hours: []Hours{{Start: day, Rates: good}}}, "want times of a day"},
-		{"end after the day", Price{Rates: good, Hours: []Hours{{End: day + 1, Rates: good}}}, "want times of a day"},
+		{"variable with hours", Price{Variable: true, Overrides: []Override{{Rates: good}}}, "takes its rates from the model that serves"},
+		{"start before the day", Price{Rates: good, Overrides: []Override{{When: When{Start: -1}, Rates: good}}}, "want times of a day"},
+		{"start after the day", Price{Rates: good, Overrides: []Override{{When: When{Start: TimeOfDay(day)}, Rates: good}}}, "want times of a day"},
+		{"end after the day", Price{Rates: good, Overrides: []Override{{When: When{End: TimeOfDay(day + 1)}, Rates: good}}}, "want times of a day"},
 	}
 	for _, test := range tests {
 		if _, err := test.price.compile(); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -435,7 +433,7 @@ func TestEffectiveDates(t *testing.T) {
 	for _, test := range []struct{ when, want string }{
 		{"2001-01-01", "1"}, {"2026-02-28", "1"}, {"2026-03-01", "2"}, {"2026-05-31", "2"}, {"2026-06-01", "3"}, {"2099-01-01", "3"},
 	} {
-		_, got, _ := model.at(date(test.when)).cost(&Usage{Input: 1_000_000}, noon)
+		_, got, _ := model.at(date(test.when)).cost(&Usage{Input: 1_000_000}, &conditions{at: noon})
 		if got != MustMoney(test.want) {
 			t.Errorf("on %s a million tokens cost %s, want $%s", test.when, got, test.want)
 		}
@@ -536,7 +534,7 @@ func (c *priceCase) check(t *testing.T) {
 	reader.Write(c.Usage)
 	reader.Write([]byte(`}`))
 	usage := usageOf(&reader.Answer().Usage)
-	_, got, _ := compiled(t, Price{Rates: rates}).cost(&usage, noon)
+	_, got, _ := compiled(t, Price{Rates: rates}).cost(&usage, &conditions{at: noon})
 	switch {
 	case !c.Tolerance.Less(got.Sub(c.Expected.Total).Abs()):
 	case reader.Answer().Contradictory:
@@ -556,7 +554,7 @@ func BenchmarkCost(b *testing.B) {
 	usage := Usage{Input: 1_000, CacheRead: 8_000, Output: 500, Reasoning: 300, Requests: 1}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, total, _ := table.cost(&usage, noon); total.IsZero() {
+		if _, total, _ := table.cost(&usage, &conditions{at: noon}); total.IsZero() {
 			b.Fatal("no cost")
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/farebox-go/farebox/internal/fixed"
 	"github.com/farebox-go/farebox/internal/wire"
 )
 
@@ -47,13 +46,8 @@ const (
 	mostMediaTokens      = 200_000
 	mostSearchTokens     = 32_000 // input, or cited text, that a provider's search may add
 	mostSearches         = 10
+	mostToolCalls        = 10 // of tools that the provider runs
 )
-
-// dearerTier is the most that something costs at a dearer service tier: OpenAI's priority tier is 1.67 to 2 times the
-// standard price (openai.com/api-priority-processing), GPT-5.5's 2.5 (tokencost.app, 2026-06-04).
-func dearerTier(standard Money) Money {
-	return Money{units: standard.units.MulQuo(5, 2, fixed.AwayFromZero)}
-}
 
 // mostSearchRate is the dearest search in use ($50 per 1,000 at OpenAI's high context size), for models whose
 // search price is not in the catalog.
@@ -68,7 +62,10 @@ type extent struct {
 	searches             int64
 	dearInput            []int // places whose rates an input token may be charged at
 	dearOutput           []int
-	dearTier             bool // at a service tier that costs more than the prices say
+	asked                conditions // of the request: service tier, region, speed
+	dearTier             bool       // the provider charges more for the tier than its standard price
+	serverTools          bool
+	units                map[string]int64 // that the request itself fixes
 	assumed              bool
 	basis                string     // of the input
 	counted              inputCount // where tokens were counted
@@ -94,7 +91,8 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 		inputs:     r.InputTokens + r.TextBytes/bytesPerToken + int64(r.Images)*expectedImageTokens + 1,
 		mostInputs: r.InputTokens + r.TextBytes + mostOverhead(r) + int64(r.Images)*imageTokens + media,
 		dearInput:  textInputs, dearOutput: textOutputs, basis: "bytes",
-		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), assumed: p.charges(r.ServiceTier),
+		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), units: r.Units, serverTools: r.ServerTools,
+		asked: conditions{tier: r.ServiceTier, region: r.Region, speed: r.Speed},
 	}
 	if r.Operation == wire.Chat {
 		e.mostInputs += p.ownPrompt
@@ -168,6 +166,9 @@ func answers(r *wire.Request) int64 {
 	return saturatingMul(int64(max(r.Choices, 1)), int64(max(r.Inputs, 1)))
 }
 
+// mayServe says whether a provider behind a gateway may serve the request.
+func (e *extent) mayServe(string) bool { return true }
+
 func saturatingAdd(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -182,92 +183,20 @@ func saturatingMul(a, b int64) int64 {
 	return a * b
 }
 
-// most is the dearest that a request of this extent can be at a price: at every tier that it can reach and, since a call
-// may start later than it was quoted, at every time of the day, each token at the dearest rate it may be charged.
-func (t *priceTable) most(e *extent) Money {
-	most := t.standardMost(e)
-	if e.dearTier {
-		return dearerTier(most)
-	}
-	return most
-}
-
-func (t *priceTable) standardMost(e *extent) Money {
-	most := t.levels.most(e)
-	for i := range t.hours {
-		if dearer := t.hours[i].levels.most(e); most.Less(dearer) {
-			most = dearer
-		}
-	}
-	return most
-}
-
-func (levels rateLevels) most(e *extent) Money {
-	var most Money
-	for i := range levels {
-		level := &levels[i]
-		if i > 0 && e.mostInputs < level.reachedAt {
-			break
-		}
-		// Rounded up token by token, so that it bounds the sum of any number of lines, each rounded by itself.
-		cost := level.rates.dearest(e.dearInput).TimesUp(1).Mul(e.mostInputs).
-			Add(level.rates.dearest(e.dearOutput).TimesUp(1).Mul(e.mostOutputs)).
-			Add(level.rates.fees(e.searches))
-		if most.Less(cost) {
-			most = cost
-		}
-	}
-	return most
-}
-
-// expected is what a request of this extent is likely to cost.
-func (t *priceTable) expected(e *extent, when time.Time) Money {
-	rates := t.at(when).level(e.inputs)
-	input, _ := rates.find(atInput)
-	output, _ := rates.find(atOutput)
-	return input.Times(e.inputs).Add(output.Times(e.outputs)).Add(rates.fees(min(e.searches, 1)))
-}
-
-func (t *rateTable) dearest(places []int) Rate {
-	var dearest Rate
-	for _, place := range places {
-		if rate, ok := t.find(place); ok && dearest.Cmp(rate) < 0 {
-			dearest = rate
-		}
-	}
-	return dearest
-}
-
-// fees is what is charged per request, per search and for what is cited of what they find.
-func (t *rateTable) fees(searches int64) Money {
-	fee := t.rate[atRequest].TimesUp(1)
-	if searches > 0 {
-		rate, ok := t.find(atWebSearch)
-		if !ok {
-			rate = mostSearchRate
-		}
-		fee = fee.Add(rate.TimesUp(searches))
-		if citation, ok := t.find(atCitation); ok {
-			fee = fee.Add(citation.TimesUp(mostSearchTokens))
-		}
-	}
-	return fee
-}
-
 // quoted is a quote with the price it was made with, kept for settling.
 type quoted struct {
 	Quote
 	model   *catalogModel // of the model asked for; nil where it has no price
 	table   *priceTable
-	extent  extent  // of the request for that model
-	others  []offer // the prices of fallback models
+	offer           // of that model
+	others  []offer // of the fallback models
 	choices int64   // answers that share the output limit
 }
 
-// offer is the price of a model with the extent of the request for it.
+// offer is the dearest that a model can be, with the extent of the request for it.
 type offer struct {
-	table  *priceTable
-	extent extent
+	ceiling ceiling
+	extent  extent
 }
 
 // quote prices a request at an endpoint. Where a gateway may serve any of several models, it is as dear as the
@@ -305,14 +234,17 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 		q.Priced = false
 		return
 	}
+	dearest := table.ceiling(&e)
 	if q.table == nil {
-		q.model, q.table, q.extent = entry, table, e
+		q.model, q.table, q.offer = entry, table, offer{dearest, e}
 		q.Expected = table.expected(&e, now)
 		q.Price = entry.ref(table)
 	} else {
-		q.others = append(q.others, offer{table, e})
+		q.others = append(q.others, offer{dearest, e})
 	}
-	if most := table.most(&e); q.Most.Less(most) {
+	q.Assumed = q.Assumed || dearest.assumed != 10
+	q.Priced = q.Priced && !dearest.unpricedUnits
+	if most := dearest.most(&e); q.Most.Less(most) {
 		q.Most, q.Price = most, entry.ref(table)
 	}
 }
@@ -367,15 +299,17 @@ func (q *quoted) affordableOutput(room Money) int64 {
 
 // mostWith is the most that the request can cost with another output limit.
 func (q *quoted) mostWith(limit int64) Money {
-	e := q.extent
-	e.setMostOutputs(limit, q.choices)
-	most := q.table.most(&e)
+	most := q.offer.mostWith(limit, q.choices)
 	for i := range q.others {
-		e := q.others[i].extent
-		e.setMostOutputs(limit, q.choices)
-		if dearer := q.others[i].table.most(&e); most.Less(dearer) {
+		if dearer := q.others[i].mostWith(limit, q.choices); most.Less(dearer) {
 			most = dearer
 		}
 	}
 	return most
+}
+
+func (o *offer) mostWith(limit, choices int64) Money {
+	e := o.extent
+	e.setMostOutputs(limit, choices)
+	return o.ceiling.most(&e)
 }

@@ -114,7 +114,7 @@ func TestMostIsTheMost(t *testing.T) {
 		check := func(use func(inputs, outputs []*int64)) {
 			u := Usage{Requests: 1, WebSearches: bounds.searches}
 			use(kindsOf(&r, served, &u))
-			if _, cost, _ := table.cost(&u, when); q.Most.Less(cost) {
+			if _, cost, _ := table.cost(&u, &conditions{at: when}); q.Most.Less(cost) {
 				t.Errorf("%s may cost %s at most, and %+v costs %s", served.Name, q.Most, u, cost)
 			}
 		}
@@ -138,7 +138,7 @@ func TestMostBoundsRoundedLines(t *testing.T) {
 	t.Parallel()
 	price := Price{Rates: Rates{DimensionInput: MustRate("0.0000000000000243")}}
 	q := quoteAt(t, Model{Prices: []Price{price}}, wire.Request{Operation: wire.Embeddings, InputTokens: 56})
-	_, cost, _ := compiled(t, price).cost(&Usage{Input: 21, CacheRead: 21, CacheWrite: 22}, noon)
+	_, cost, _ := compiled(t, price).cost(&Usage{Input: 21, CacheRead: 21, CacheWrite: 22}, &conditions{at: noon})
 	if q.MostInputTokens != 64 || cost != MustMoney("0.000000000003") || q.Most.Less(cost) {
 		t.Errorf("%d tokens may cost %s at most, and cost %s", q.MostInputTokens, q.Most, cost)
 	}
@@ -303,7 +303,7 @@ func TestQuotePriceInForce(t *testing.T) {
 	t.Parallel()
 	fee := func(text string) Rates { return Rates{DimensionRequest: MustRate(text)} }
 	model := Model{Name: "m", Prices: []Price{
-		{Rates: fee("1"), Hours: []Hours{{Start: 2 * time.Hour, End: 3 * time.Hour, Rates: fee("4")}}},
+		{Rates: fee("1"), Overrides: []Override{{When: When{Start: TimeOfDay(2 * time.Hour), End: TimeOfDay(3 * time.Hour)}, Rates: fee("4")}}},
 		{Rates: fee("2"), From: noon.AddDate(0, 0, 1)},
 	}}
 	m := quoter(t, model)

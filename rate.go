@@ -85,6 +85,14 @@ func (r Rate) times(quantity int64, mode fixed.Rounding) Money {
 	return Money{units: r.units.MulQuo(max(quantity, 0), unitsPerMoneyUnit, mode)}
 }
 
+// perUnit is the amount as the rate of one unit, and the largest or smallest where it is none.
+func (m Money) perUnit() Rate {
+	if m.Sign() < 0 {
+		return Rate{}
+	}
+	return Rate{units: m.units.Mul(unitsPerMoneyUnit)}
+}
+
 // Scale returns the rate times num/den, rounded half to even, for multipliers
 // such as 11/10. A multiplier that means nothing, with num < 0 or den <= 0,
 // gives the largest rate there is: a mistake must not make calls cheap.

@@ -46,8 +46,8 @@ const (
 	FlagOverrun Flag = "overrun"
 	// FlagAssumedLimit: the most it can cost rests on an assumption, not on a limit of the request or the model.
 	FlagAssumedLimit Flag = "assumed_limit"
-	// FlagAssumedTier: a dearer service tier served, whose price is not known: the cost is two and a half times that of the
-	// standard tier.
+	// FlagAssumedTier: a service tier or a faster mode served that the price has nothing to say on. The cost is that of the
+	// standard tier, and where the provider charges more for the other one 2.5 times that (6 times for a faster mode).
 	FlagAssumedTier Flag = "assumed_tier"
 	// FlagUnreadableBody: the answer could not be read for usage (an encoding that is not understood).
 	FlagUnreadableBody Flag = "unreadable_body"
@@ -80,6 +80,8 @@ type Receipt struct {
 	Model       string `json:"model,omitzero"`    // the model that served; empty where no answer named one
 	Upstream    string `json:"upstream,omitzero"` // the provider behind a gateway
 	ServiceTier string `json:"service_tier,omitzero"`
+	Region      string `json:"region,omitzero"` // where it was served, if the answer says so
+	Speed       string `json:"speed,omitzero"`  // the mode that served, if the answer says so: "fast"
 	Tags        Tags   `json:"tags,omitempty"`
 
 	Status       int      `json:"status,omitzero"`        // of the answer; 0: there was none
@@ -91,8 +93,9 @@ type Receipt struct {
 	Edits        []string `json:"edits,omitempty"`     // what farebox changed in the request
 	Flags        []Flag   `json:"flags,omitempty"`
 
-	Usage    Usage           `json:"usage,omitzero"`
-	RawUsage json.RawMessage `json:"raw_usage,omitempty"` // as the provider wrote it
+	Usage      Usage           `json:"usage,omitzero"`
+	Iterations []Iteration     `json:"iterations,omitempty"` // what was consumed, and is billed, beside Usage
+	RawUsage   json.RawMessage `json:"raw_usage,omitempty"`  // as the provider wrote it
 
 	// Cost is what the attempt is taken to have cost; Source says why. Unknown where Source is Unpriced.
 	Cost   Money  `json:"cost"`

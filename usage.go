@@ -1,6 +1,11 @@
 package farebox
 
-import "github.com/farebox-go/farebox/internal/wire"
+import (
+	"slices"
+	"strings"
+
+	"github.com/farebox-go/farebox/internal/wire"
+)
 
 // Usage is what a call consumed, in disjoint kinds: no token is counted in two of them, however the provider
 // reports it (OpenAI counts cached tokens inside prompt_tokens, Anthropic beside input_tokens; xAI counts
@@ -63,6 +68,17 @@ func usageOf(u *wire.Usage) Usage {
 	return usage
 }
 
+func iterationsOf(from []wire.Iteration) []Iteration {
+	if len(from) == 0 {
+		return nil
+	}
+	iterations := make([]Iteration, len(from))
+	for i := range from {
+		iterations[i] = Iteration{Model: from[i].Model, Usage: usageOf(&from[i].Usage)}
+	}
+	return iterations
+}
+
 // InputTokens is the number of input tokens of every kind, cached or not.
 func (u Usage) InputTokens() int64 {
 	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h +
@@ -112,7 +128,45 @@ const (
 	DimensionSearchUnit Dimension = wire.UnitSearchUnit // of a reranker
 	DimensionToolCall   Dimension = wire.UnitToolCall   // calls of tools that the provider runs; variants by tool
 	DimensionSession    Dimension = wire.UnitSession    // of a container or a code interpreter; variants by kind
+	// DimensionUnit stands before a name of your own for what has none here: "unit/guardrail". By itself it has no rate.
+	DimensionUnit Dimension = "unit"
 )
+
+// openDimensions are the names that Usage.Units takes, by themselves or before a slash.
+var openDimensions = [...]Dimension{
+	DimensionImage, DimensionPixel, DimensionCharacter, DimensionAudioMS, DimensionVideoMS, DimensionPage,
+	DimensionSearchUnit, DimensionToolCall, DimensionSession,
+}
+
+// open says whether a name may stand in Usage.Units: one of openDimensions, a variant of one or of a search, or a name of
+// the user's own.
+func (d Dimension) open() bool {
+	_, variant, varied := strings.Cut(string(d), "/")
+	if varied && variant == "" {
+		return false
+	}
+	switch base := d.base(); base {
+	case DimensionUnit, DimensionWebSearch:
+		return varied
+	default:
+		return slices.Contains(openDimensions[:], base)
+	}
+}
+
+// base is the name before the first slash.
+func (d Dimension) base() Dimension {
+	name, _, _ := strings.Cut(string(d), "/")
+	return Dimension(name)
+}
+
+// isFee says that a dimension is a fee beside the model's work, which service tiers, regions and discounts do not change.
+func (d Dimension) isFee() bool {
+	switch d.base() {
+	case DimensionWebSearch, DimensionRequest, DimensionToolCall, DimensionSession:
+		return true
+	}
+	return false
+}
 
 // dimensionCount is the number of dimensions that are laid out in tables.
 const dimensionCount = 17
