@@ -41,8 +41,9 @@ type File struct {
 
 	mu      sync.Mutex
 	file    *os.File
-	written int64         // bytes in the file
-	durable int64         // bytes known to be on disk
+	written int64         // place behind the last record
+	durable int64         // place up to which all is known to be on disk
+	base    int64         // place of the file's first byte: places go on where a file is written anew
 	syncing chan struct{} // closed when the sync under way ends; nil: none is
 	failed  error         // for good: what a failed write or sync has left on disk is not known
 	frame   []byte
@@ -143,7 +144,7 @@ func (f *File) append(records [][]byte) (int64, error) {
 		if len(record) > MaxRecord {
 			return 0, fmt.Errorf("a record of %d bytes: the longest is %d", len(record), MaxRecord)
 		}
-		f.frame = appendFrame(f.frame, record, f.durable)
+		f.frame = appendFrame(f.frame, record, f.durable-f.base)
 	}
 	n, err := f.file.Write(f.frame)
 	f.written += int64(n)
@@ -234,12 +235,11 @@ func (f *File) settle() {
 func (f *File) Size() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.written
+	return f.written - f.base
 }
 
 // Rewrite replaces all records by those of a snapshot, which must stand for all that has been appended: the caller keeps
-// others from appending. The old file stands until the new one is on disk. Places returned before mean nothing afterwards,
-// but everything appended before is committed.
+// others from appending. The old file stands until the new one is on disk. Everything that was appended before is committed.
 func (f *File) Rewrite(records [][]byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -252,7 +252,7 @@ func (f *File) Rewrite(records [][]byte) error {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
 	old := f.file
-	f.file, f.written, f.durable = file, size, size
+	f.file, f.base, f.durable = file, f.written-size, f.written
 	_ = old.Close()
 	return nil
 }

@@ -172,7 +172,7 @@ func TestCrashes(t *testing.T) {
 					}
 					appended = append(appended, record)
 				case 0:
-					if err := f.Commit(context.Background(), f.Size()); err != nil {
+					if err := f.Commit(context.Background(), f.written); err != nil {
 						t.Fatal(err)
 					}
 					committed, appended = append(committed, appended...), nil
@@ -332,6 +332,32 @@ func TestAfterAFailedWriteNothingCounts(t *testing.T) {
 	}
 	if _, err := f.Append([]byte("more")); err == nil {
 		t.Error("Append after a failed write")
+	}
+}
+
+// TestCommitAcrossRewrite waits for records that a snapshot has taken the place of.
+func TestCommitAcrossRewrite(t *testing.T) {
+	t.Parallel()
+	f, _ := mustOpen(t, filepath.Join(t.TempDir(), "j"))
+	var end int64
+	for range 100 {
+		var err error
+		if end, err = f.Append([]byte("a record that the snapshot leaves out")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Rewrite([][]byte{[]byte("snapshot")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(context.Background(), end); err != nil {
+		t.Fatal(err)
+	}
+	next, err := f.Append([]byte("next"))
+	if err != nil || next <= end {
+		t.Fatalf("the place behind the next record is %d, %v; it was %d before", next, err, end)
+	}
+	if err := f.Commit(context.Background(), next); err != nil {
+		t.Fatal(err)
 	}
 }
 
