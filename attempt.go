@@ -127,6 +127,14 @@ func (a *attempt) outgoing(req *http.Request, body []byte) *http.Request {
 		out.GetBody = func() (io.ReadCloser, error) { return newSentBody(body), nil }
 		out.Body = newSentBody(body)
 	}
+	if a.stripUsage && req.Header.Get("Accept-Encoding") != "" { // or else the usage chunk could not be taken out again
+		out.Header = out.Header.Clone()
+		out.Header.Set("Accept-Encoding", "identity")
+		a.receipt.Edits = append(a.receipt.Edits, editIdentity)
+	}
+	if len(req.Trailer) > 0 {
+		out.ContentLength = -1 // trailers follow chunks only
+	}
 	sendOnce(out)
 	return out
 }
@@ -196,7 +204,7 @@ func (a *attempt) answered(resp *http.Response) {
 	if a.call != nil {
 		a.call.sent = true
 	}
-	resp.Body = newMeteredBody(a, resp)
+	resp.Body = newMeteredBody(a, resp).forCaller()
 }
 
 // requestIDHeaders carry the provider's id for a request, under the names in use.

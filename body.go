@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type meteredBody struct {
 	source  io.ReadCloser // the provider's bytes
 	reader  io.Reader     // what the caller reads: source, or source without the usage chunk
 	stop    func() bool   // stops watching ctx
+	watch   runtime.Cleanup
 
 	mu      sync.Mutex // guards what follows against a Close in the middle of a Read
 	scanner bodyScanner
@@ -35,9 +37,9 @@ type meteredBody struct {
 
 func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 	b := &meteredBody{attempt: a, head: resp.Header, source: resp.Body, reader: resp.Body}
+	encoding := contentEncoding(resp.Header)
+	a.stripUsage = a.stripUsage && isSuccess(resp.StatusCode) && encoding == "" // nothing is taken out of what is encoded
 	switch {
-	case isEncoded(resp.Header):
-		b.scanner = &unreadableScanner{attempt: a}
 	case !isSuccess(resp.StatusCode):
 		b.scanner = &errorScanner{attempt: a}
 	case isEventStream(resp.Header):
@@ -45,7 +47,10 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 	default:
 		b.sniff()
 	}
-	if a.stripUsage && isSuccess(resp.StatusCode) {
+	if encoding != "" {
+		b.scanner = a.meter.decoded(encoding, a, b.scanner)
+	}
+	if a.stripUsage {
 		resp.ContentLength = -1 // the chunk that is taken out is counted in it
 		resp.Header.Del("Content-Length")
 	}
@@ -56,11 +61,6 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 		b.mu.Unlock()
 	}
 	return b
-}
-
-func isEncoded(head http.Header) bool {
-	encoding := head.Get("Content-Encoding")
-	return encoding != "" && !strings.EqualFold(encoding, "identity")
 }
 
 func isEventStream(head http.Header) bool {
@@ -86,6 +86,35 @@ func (b *meteredBody) sniff() {
 		b.reader = &sniffingReader{source: b.source, drop: scanner.asStream().event}
 		scanner.stream.filtered = true
 	}
+}
+
+// callersBody is what the caller has of a meteredBody. Nothing else leads to it, so that its end shows that the caller has
+// forgotten the answer: stopped reading, or panicked, without closing it.
+type callersBody struct{ *meteredBody }
+
+// forCaller is the body as it is handed up. One that nobody can read or close any more is closed by itself, so that its
+// money is not held for ever.
+func (b *meteredBody) forCaller() io.ReadCloser {
+	handed := &callersBody{b}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.watch = runtime.AddCleanup(handed, func(b *meteredBody) { go b.abandoned() }, b)
+	}
+	return handed
+}
+
+// Read keeps the body from being taken for forgotten while it is read for the last time.
+func (c *callersBody) Read(p []byte) (int, error) {
+	n, err := c.meteredBody.Read(p)
+	runtime.KeepAlive(c)
+	return n, err
+}
+
+// abandoned settles the attempt of a body that the caller has forgotten.
+func (b *meteredBody) abandoned() {
+	b.cancelled()
+	_ = b.source.Close()
 }
 
 // Read passes on what the provider sent.
@@ -165,5 +194,6 @@ func (b *meteredBody) end(whole bool) {
 	if b.stop != nil {
 		b.stop()
 	}
+	b.watch.Stop()
 	b.attempt.end(b.scanner.close(whole), b.head, whole)
 }

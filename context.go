@@ -17,6 +17,7 @@ const (
 	receiptsKey
 	callKey
 	meteredKey
+	receiptHeadersKey
 )
 
 // ContextWithTags returns a context whose calls carry tags, on top of those that ctx carries already; a tag of the

@@ -30,6 +30,8 @@ type Meter struct {
 
 	leaveUsage      bool
 	refuseUnmetered bool
+	receiptHeaders  bool
+	decoders        map[string]decoder // of encodings that farebox does not know by itself
 	maxRequestBytes int64
 	routes          unmeteredRoutes
 	refused         refusedRequests
@@ -75,6 +77,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 	m := &Meter{
 		catalog: config.catalog, sinks: config.sinks, logger: config.logger, base: config.base,
 		leaveUsage: config.leaveUsage, refuseUnmetered: config.refuseUnmetered, maxRequestBytes: config.maxRequestBytes,
+		receiptHeaders: config.receiptHeaders, decoders: config.decoders,
 	}
 	m.ledger.size = config.ledgerSize
 	if m.logger == nil {

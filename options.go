@@ -3,10 +3,12 @@ package farebox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -43,6 +45,8 @@ type meterConfig struct {
 
 	leaveUsage      bool
 	refuseUnmetered bool
+	receiptHeaders  bool
+	decoders        map[string]decoder
 	maxRequestBytes int64
 }
 
@@ -174,6 +178,28 @@ func WithBaseTransport(base http.RoundTripper) MeterOption {
 func WithoutStreamUsage() MeterOption {
 	return meterOption(func(c *meterConfig) error {
 		c.leaveUsage = true
+		return nil
+	})
+}
+
+// WithContentDecoder reads answers in an encoding that farebox does not know by itself, as gzip and deflate: "br", "zstd".
+// decode returns a reader of the plain content; it may be called by several goroutines at once, and should not hold
+// more memory than a window. Answers pass to the caller as they came, encoded. Without it the receipt of such an answer has
+// [FlagUnreadableBody], and budgets stay charged at the hold. Only callers that ask for an encoding themselves get one:
+// what net/http negotiates, it decodes.
+func WithContentDecoder(encoding string, decode func(io.Reader) io.Reader) MeterOption {
+	return meterOption(func(c *meterConfig) error {
+		encoding = strings.ToLower(strings.TrimSpace(encoding))
+		switch {
+		case encoding == "" || encoding == "identity" || strings.ContainsAny(encoding, ", "):
+			return fmt.Errorf("WithContentDecoder: %q is no encoding's name: want one as in Content-Encoding, like \"br\"", encoding)
+		case decode == nil:
+			return fmt.Errorf("WithContentDecoder: the decoder for %q is nil", encoding)
+		}
+		if c.decoders == nil {
+			c.decoders = make(map[string]decoder)
+		}
+		c.decoders[encoding] = func(r io.Reader) (io.Reader, error) { return decode(r), nil }
 		return nil
 	})
 }

@@ -168,6 +168,7 @@ func appendMember(out []byte, name string, value []byte) []byte {
 // Edits that farebox makes to requests, as receipts name them. Each has an option to turn it off.
 const (
 	editIncludeUsage = "stream_options.include_usage"     // WithoutStreamUsage
+	editIdentity     = "Accept-Encoding: identity"        // WithoutStreamUsage
 	editOutputLimit  = "max_tokens→max_completion_tokens" // set MaxCompletionTokens, or an explicit field, yourself
 )
 

@@ -63,7 +63,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.unanswered(err)
 		return nil, err
 	}
+	withHeaders := a.wantsHeaders(resp)
 	a.answered(resp)
+	if withHeaders {
+		a.putReceipt(resp)
+	}
 	return resp, nil
 }
 
