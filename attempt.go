@@ -418,16 +418,18 @@ func (a *attempt) compute() bool {
 // settle ends the hold at a known cost, of which charge is the gateway's own where the two differ.
 func (a *attempt) settle(source Source, total, charge Money) {
 	a.receipt.Source, a.receipt.Cost = source, total
-	a.hold.settle(total, charge, time.Now())
+	a.receipt.Budgets = a.hold.settle(&spent{total: total, charge: charge, tokens: a.tokens()}, time.Now())
 	if a.hold.n > 0 && a.quoted.Most.Less(total) {
 		a.receipt.Flags = append(a.receipt.Flags, FlagOverrun)
 	}
-	a.receipt.Budgets = a.hold.charges(func(b *budget) int64 {
-		if b.ChargeOnly {
-			return charge.nanosUp()
-		}
-		return total.nanosUp()
-	})
+}
+
+// tokens is how many the provider reported; less than 0: it did not.
+func (a *attempt) tokens() int64 {
+	if a.receipt.RawUsage == nil {
+		return -1
+	}
+	return saturatingAdd(a.receipt.Usage.InputTokens(), a.receipt.Usage.OutputTokens())
 }
 
 // charge leaves the hold spent in full: the outcome, or its cost, is not known. What is known to have been spent beyond
@@ -441,15 +443,13 @@ func (a *attempt) charge(source Source, cost Money) {
 	if !a.quoted.Priced && source == Held {
 		a.receipt.Source = Unpriced
 	}
-	a.hold.Charge(time.Now())
-	a.receipt.Budgets = a.hold.charges(func(*budget) int64 { return a.hold.amount })
+	a.receipt.Budgets = a.hold.chargeInFull(time.Now())
 }
 
 // void gives the hold back: there is proof that the attempt was not billed.
 func (a *attempt) void() {
 	a.receipt.Source, a.receipt.Cost = Unbilled, Money{}
-	a.hold.Void(time.Now())
-	a.receipt.Budgets = a.hold.charges(func(*budget) int64 { return 0 })
+	a.receipt.Budgets = a.hold.giveBack(a.sent(), time.Now())
 }
 
 // finish records the receipt.
@@ -471,6 +471,7 @@ func (a *attempt) finish() {
 	if r.Source == Held || r.Source == Estimated || r.Source == Unpriced {
 		a.meter.unsettled.keep(a)
 	}
+	a.meter.guard.record(&a.hold, a.spender(), r, time.Now())
 	a.meter.record(a.ctx, r)
 	a.meter.telemetry.ended(a)
 	a.ctx, a.call = nil, nil // both lead to the request, prompt and all

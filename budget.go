@@ -4,19 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/farebox-go/farebox/internal/guard"
 )
 
-// Budget is a cap in money, over a window, for a scope. Every call that it applies to must fit under it before it is
-// sent; any number of budgets may apply to one call (up to 16), and all must agree.
+// Budget is a cap over a window, for a scope: in money or, where Tokens or Requests is set, in those. Every call that it
+// applies to must fit under it before it is sent; up to 16 budgets may apply to one call, and all must agree, in one step.
 type Budget struct {
 	// Name stands in receipts and errors; it is unique in a Meter.
 	Name string
 	// Cap is the most that may be spent in a window; it cannot be negative. It is kept in nano-dollars, rounded down.
 	Cap Money
+	// Tokens, where it is set, is the most tokens, input and output together, that may be used in a window, in place of
+	// Cap. A call is held at the most tokens that it can use, and charged what the provider reports.
+	Tokens int64
+	// Requests, where it is set, is the most attempts that may be sent in a window, in place of Cap.
+	Requests int64
 	// Window is the time over which the cap counts. The zero value is a total that is never reset.
 	Window Window
 	// Scope selects the calls that count. The zero value selects all of them.
@@ -26,6 +30,22 @@ type Budget struct {
 	// MaxValues is the most values of Per that are kept at a time; a new value beyond it is refused, since dropping a
 	// counter inside its window would open the cap. 0 is 100,000.
 	MaxValues int
+	// WhenFull says what becomes of a call that does not fit; the zero value refuses it.
+	WhenFull WhenFull
+	// MinOutputTokens is the floor of [Fit]: an output limit is never lowered below it. 0 is 64.
+	MinOutputTokens int64
+	// TolerancePercent lets more calls fly at a time: the most that all of them can cost may pass the cap by so many
+	// percent, as long as what they are expected to cost does not. The overshoot is never more. 0, the default, holds the
+	// cap whatever happens; 100 is the most.
+	TolerancePercent int
+	// Strict refuses a call whose most rests on an assumption ([Quote.Assumed]) rather than holding what is assumed.
+	Strict bool
+	// Thresholds are shares of the cap, in percent and rising, that are told of once a window each. Nil is 50, 80 and 100;
+	// an empty list, none.
+	Thresholds []int
+	// Expires is when the budget ends: from then on it refuses everything, whatever is left, until it is changed or taken
+	// away. Zero: never. With a total it makes a prepaid amount that lapses.
+	Expires time.Time
 	// Observe counts and reports what would have been refused, but refuses nothing.
 	Observe bool
 	// ChargeOnly counts only the gateway's own charge of a call made with a key of the user's own (BYOK), and not what
@@ -56,67 +76,6 @@ func (s *Scope) match(by *spender) bool {
 		s.Tags.match(by.tags)
 }
 
-// Window is the time over which a cap counts: one of [Hourly], [Daily], [Weekly], [Monthly] and [PerCall], or
-// [Rolling]. The zero value is a total that is never reset. Calendar windows are of UTC unless [Window.In] says
-// otherwise; at their boundary they allow a full cap on either side, which a rolling window does not.
-type Window struct {
-	kind   guard.Kind
-	length time.Duration
-	zone   string
-}
-
-// The calendar windows, and PerCall, which measures every call by itself. Weeks start on Monday.
-var (
-	Hourly  = Window{kind: guard.Hour}
-	Daily   = Window{kind: guard.Day}
-	Weekly  = Window{kind: guard.Week}
-	Monthly = Window{kind: guard.Month}
-	PerCall = Window{kind: guard.PerCall}
-)
-
-// Rolling is a window of the time just gone by: never more than the cap in any interval of that length.
-func Rolling(length time.Duration) Window { return Window{kind: guard.Rolling, length: length} }
-
-// In returns the calendar window in a time zone of the IANA database ("Europe/Zurich"). A name that is not known is an
-// error of [New] and [NewMeter], as is a zone on a window that is no calendar window.
-func (w Window) In(zone string) Window {
-	w.zone = zone
-	return w
-}
-
-// String names the window: "daily", "rolling 24h0m0s", "total".
-func (w Window) String() string {
-	names := map[guard.Kind]string{
-		guard.None: "total", guard.PerCall: "per call", guard.Rolling: "rolling " + w.length.String(),
-		guard.Hour: "hourly", guard.Day: "daily", guard.Week: "weekly", guard.Month: "monthly",
-	}
-	if w.zone != "" {
-		return names[w.kind] + " in " + w.zone
-	}
-	return names[w.kind]
-}
-
-func (w Window) resolve() (guard.Window, error) {
-	resolved := guard.Window{Kind: w.kind, Length: w.length, Weekday: time.Monday}
-	if w.kind == guard.Rolling && w.length <= 0 {
-		return resolved, fmt.Errorf("a rolling window of %s: want a positive duration, or the zero Window for a total", w.length)
-	}
-	if w.zone != "" {
-		if w.kind == guard.None || w.kind == guard.PerCall || w.kind == guard.Rolling {
-			return resolved, fmt.Errorf("a %s window has no time zone", Window{kind: w.kind, length: w.length})
-		}
-		zone, err := time.LoadLocation(w.zone)
-		if err != nil {
-			return resolved, fmt.Errorf("time zone %q is not known: want a name like \"Europe/Zurich\" (a program without a time zone database can import time/tzdata)", w.zone)
-		}
-		resolved.Location = zone
-	}
-	if err := resolved.Validate(); err != nil {
-		return resolved, fmt.Errorf("window %s: %w", w, err)
-	}
-	return resolved, nil
-}
-
 // limit checks a budget and turns it into the guard's terms.
 func (b Budget) limit() (guard.Limit, error) {
 	window, err := b.Window.resolve()
@@ -129,109 +88,90 @@ func (b Budget) limit() (guard.Limit, error) {
 		return guard.Limit{}, fmt.Errorf("budget %q: cap %s is negative", b.Name, b.Cap)
 	case b.MaxValues < 0:
 		return guard.Limit{}, fmt.Errorf("budget %q: MaxValues %d is negative", b.Name, b.MaxValues)
+	case b.Tokens < 0 || b.Requests < 0:
+		return guard.Limit{}, fmt.Errorf("budget %q: %d tokens, %d requests: want neither negative", b.Name, b.Tokens, b.Requests)
+	case b.units() > 1:
+		return guard.Limit{}, fmt.Errorf("budget %q: has more than one of Cap, Tokens and Requests: make a Budget of each", b.Name)
+	case b.Requests > 0 && b.Window.kind == guard.PerCall:
+		return guard.Limit{}, fmt.Errorf("budget %q: a cap of requests per call: every call is one", b.Name)
+	case !b.WhenFull.isKnown():
+		return guard.Limit{}, fmt.Errorf("budget %q: WhenFull %q is not known: want Refuse, Fit, Degrade or Wait", b.Name, b.WhenFull)
+	case b.MinOutputTokens < 0:
+		return guard.Limit{}, fmt.Errorf("budget %q: MinOutputTokens %d is negative", b.Name, b.MinOutputTokens)
+	case b.TolerancePercent < 0 || b.TolerancePercent > 100:
+		return guard.Limit{}, fmt.Errorf("budget %q: TolerancePercent %d: want 0 to 100", b.Name, b.TolerancePercent)
 	}
-	return guard.Limit{Cap: nanosDown(b.Cap), Window: window, Observe: b.Observe}, nil
+	limit := guard.Limit{
+		Cap: b.cap(), Window: window, Observe: b.Observe,
+		Tolerance: int64(b.TolerancePercent) * 10_000, Thresholds: b.thresholds(), Owner: b.Name,
+	}
+	for i, t := range limit.Thresholds {
+		if t < 1 || i > 0 && t <= limit.Thresholds[i-1] || len(limit.Thresholds) > maxThresholds {
+			return limit, fmt.Errorf("budget %q: Thresholds %v: want up to %d rising percentages, the first at least 1", b.Name, limit.Thresholds, maxThresholds)
+		}
+	}
+	return limit, nil
+}
+
+const maxThresholds = 100
+
+var defaultThresholds = []int{50, 80, 100}
+
+func (b *Budget) thresholds() []int {
+	if b.Thresholds == nil {
+		return defaultThresholds
+	}
+	return b.Thresholds
+}
+
+// Unit is what a budget counts in.
+type Unit string
+
+// The units.
+const (
+	UnitUSD      Unit = "" // the usual one
+	UnitTokens   Unit = "tokens"
+	UnitRequests Unit = "requests"
+)
+
+func (b *Budget) unit() Unit {
+	switch {
+	case b.Tokens > 0:
+		return UnitTokens
+	case b.Requests > 0:
+		return UnitRequests
+	}
+	return UnitUSD
+}
+
+// units is how many units a budget has a cap in.
+func (b *Budget) units() (n int) {
+	for _, set := range [...]bool{!b.Cap.IsZero(), b.Tokens > 0, b.Requests > 0} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+// cap is the budget's cap in the guard's terms: nano-dollars, tokens or requests.
+func (b *Budget) cap() int64 {
+	switch b.unit() {
+	case UnitTokens:
+		return b.Tokens
+	case UnitRequests:
+		return b.Requests
+	}
+	return nanosDown(b.Cap)
+}
+
+// Counts are how a budget of tokens or requests stands; of a budget in money all are 0.
+type Counts struct {
+	Cap   int64 `json:"cap"`
+	Spent int64 `json:"spent"`
+	Held  int64 `json:"held"`
+	Free  int64 `json:"free"`
 }
 
 // nanosDown is a cap in nano-dollars: rounded against the caller, like everything that a budget counts.
 func nanosDown(m Money) int64 { return -m.Neg().nanosUp() }
-
-// RefusalReason says why a call did not fit.
-type RefusalReason string
-
-// The reasons.
-const (
-	// ReasonExhausted: what is spent leaves too little. Wait for the reset, or raise the cap.
-	ReasonExhausted RefusalReason = "exhausted"
-	// ReasonContended: it would fit if the calls in flight cost nothing. Wait for them to settle.
-	ReasonContended RefusalReason = "contended"
-	// ReasonPerCall: dearer than the budget allows a single call to be.
-	ReasonPerCall RefusalReason = "per_call"
-	// ReasonUnpriceable: the model has no price, so that nobody can say whether it fits.
-	ReasonUnpriceable RefusalReason = "unpriceable"
-	// ReasonTooManyValues: the budget is per tag, and keeps as many values as it may.
-	ReasonTooManyValues RefusalReason = "too_many_values"
-	// ReasonPaused: the budget, key or endpoint is paused.
-	ReasonPaused RefusalReason = "paused"
-)
-
-// BudgetError says that farebox refused a call, and nothing was sent. It matches ErrRefused, and of ErrBudgetExceeded,
-// ErrUnpriced and ErrPaused the one that its reason is.
-type BudgetError struct {
-	Reason   RefusalReason
-	Budget   string // the budget that refused; empty where a key or endpoint is paused
-	Value    string // of the tag, for a budget per tag
-	Endpoint string // where the call was to go
-	Model    string // the model asked for
-
-	Cap   Money // of the budget
-	Spent Money // settled in the window
-	Held  Money // by calls in flight
-	Asked Money // the most that this call can cost
-
-	// Fits is the dearest call that would have been admitted. OutputTokens is the output limit with which this one
-	// would have been; 0: none, the input alone is too dear.
-	Fits         Money
-	OutputTokens int64
-	// ResetAt is when the passing of time makes room; zero: it does not.
-	ResetAt time.Time
-}
-
-// Error says which budget refused, why, what would fit and when.
-func (e *BudgetError) Error() string {
-	var b strings.Builder
-	b.WriteString("farebox: ")
-	switch e.Reason {
-	case ReasonUnpriceable:
-		fmt.Fprintf(&b, "model %q at %s has no price and budget %q applies: set one with WithPrice, or a rate for all such models with WithUnpricedRates", e.Model, e.Endpoint, e.Budget)
-	case ReasonPaused:
-		fmt.Fprintf(&b, "%s is paused", e.subject())
-	case ReasonTooManyValues:
-		fmt.Fprintf(&b, "budget %q keeps as many values of its tag as MaxValues allows; this one is new", e.Budget)
-	default:
-		fmt.Fprintf(&b, "%s of %s is %s: %s spent, %s held, the call may cost %s", e.subject(), e.Cap, e.word(), e.Spent, e.Held, e.Asked)
-		if e.OutputTokens > 0 {
-			fmt.Fprintf(&b, "; it would fit with an output limit of %d tokens", e.OutputTokens)
-		}
-		if !e.ResetAt.IsZero() {
-			fmt.Fprintf(&b, "; resets at %s", e.ResetAt.Format(time.RFC3339))
-		}
-	}
-	b.WriteString(" (nothing was sent)")
-	return b.String()
-}
-
-func (e *BudgetError) subject() string {
-	switch {
-	case e.Budget == "":
-		return "endpoint " + e.Endpoint + " or its key"
-	case e.Value != "":
-		return fmt.Sprintf("budget %q for %q", e.Budget, e.Value)
-	}
-	return fmt.Sprintf("budget %q", e.Budget)
-}
-
-func (e *BudgetError) word() string {
-	switch e.Reason {
-	case ReasonContended:
-		return "full of calls in flight"
-	case ReasonPerCall:
-		return "per call"
-	}
-	return "exhausted"
-}
-
-// Is matches ErrRefused, and the sentinel of the reason.
-func (e *BudgetError) Is(target error) bool {
-	switch target {
-	case ErrRefused:
-		return true
-	case ErrUnpriced:
-		return e.Reason == ReasonUnpriceable
-	case ErrPaused:
-		return e.Reason == ReasonPaused
-	case ErrBudgetExceeded:
-		return e.Reason != ReasonUnpriceable && e.Reason != ReasonPaused
-	}
-	return false
-}

@@ -33,6 +33,19 @@ func TestBadBudgets(t *testing.T) {
 		{"unknown zone", []farebox.Budget{window(farebox.Daily.In("Europe/Atlantis"))}, `time zone "Europe/Atlantis" is not known`},
 		{"zone on a rolling window", []farebox.Budget{window(farebox.Rolling(time.Hour).In("UTC"))}, "rolling 1h0m0s window has no time zone"},
 		{"zone on a call", []farebox.Budget{window(farebox.PerCall.In("UTC"))}, "per call window has no time zone"},
+		{"tokens and money", []farebox.Budget{{Name: "b", Cap: farebox.Cents(1), Tokens: 1}}, "more than one of Cap, Tokens and Requests"},
+		{"negative tokens", []farebox.Budget{{Name: "b", Tokens: -1}}, "-1 tokens"},
+		{"requests per call", []farebox.Budget{{Name: "b", Requests: 1, Window: farebox.PerCall}}, "every call is one"},
+		{"unknown WhenFull", []farebox.Budget{{Name: "b", WhenFull: "panic"}}, `WhenFull "panic" is not known`},
+		{"negative floor", []farebox.Budget{{Name: "b", MinOutputTokens: -1}}, "MinOutputTokens -1"},
+		{"tolerance", []farebox.Budget{{Name: "b", TolerancePercent: 101}}, "TolerancePercent 101"},
+		{"falling thresholds", []farebox.Budget{{Name: "b", Thresholds: []int{80, 50}}}, "Thresholds [80 50]"},
+		{"threshold of nothing", []farebox.Budget{{Name: "b", Thresholds: []int{0}}}, "Thresholds [0]"},
+		{"first day of a day", []farebox.Budget{window(farebox.Daily.StartingOn(time.Sunday))}, "daily window with a first day"},
+		{"no such weekday", []farebox.Budget{window(farebox.Weekly.StartingOn(7))}, "from Sunday to Saturday"},
+		{"anchor of a week", []farebox.Budget{window(farebox.Weekly.AnchoredOn(3))}, "weekly window anchored on day 3"},
+		{"no such day", []farebox.Budget{window(farebox.Monthly.AnchoredOn(32))}, "from 1 to 31"},
+		{"day 0", []farebox.Budget{window(farebox.Monthly.AnchoredOn(0))}, "from 1 to 31"},
 		{"zone on a total", []farebox.Budget{window(farebox.Window{}.In("UTC"))}, "total window has no time zone"},
 	}
 	for _, test := range tests {
@@ -50,6 +63,7 @@ func TestWindowNames(t *testing.T) {
 	for want, window := range map[string]farebox.Window{
 		"total": {}, "per call": farebox.PerCall, "hourly": farebox.Hourly, "daily": farebox.Daily, "weekly": farebox.Weekly,
 		"monthly": farebox.Monthly, "rolling 24h0m0s": farebox.Rolling(24 * time.Hour), "daily in Europe/Zurich": farebox.Daily.In("Europe/Zurich"),
+		"weekly from Sunday in Asia/Tokyo": farebox.Weekly.StartingOn(time.Sunday).In("Asia/Tokyo"), "monthly from day 15": farebox.Monthly.AnchoredOn(15),
 	} {
 		if got := window.String(); got != want {
 			t.Errorf("window %q, want %q", got, want)

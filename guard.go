@@ -15,12 +15,15 @@ import (
 type Guard struct {
 	core guard.Guard
 
-	mu      sync.RWMutex
-	budgets []*budget
-	paused  map[Target]struct{}
+	ledger *Ledger // what was spent before a budget came
+
+	mu       sync.RWMutex
+	budgets  []*budget
+	revision int // how often a budget has come
+	paused   map[Target]struct{}
 }
 
-// budget is a Budget with its counter, or one for each value of a tag.
+// budget is a Budget with its counter, or one for each value of a tag. It is never changed, only replaced.
 type budget struct {
 	Budget
 	counter *guard.Counter
@@ -51,43 +54,16 @@ func (g *Guard) Resume(t Target) {
 	delete(g.paused, t)
 }
 
-// add puts budgets in force; either all or, with an error, none.
-func (g *Guard) add(budgets []Budget) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	added := make([]*budget, 0, len(budgets))
-	for _, b := range budgets {
-		sameName := func(other *budget) bool { return other.Name == b.Name }
-		if slices.ContainsFunc(g.budgets, sameName) || slices.ContainsFunc(added, sameName) {
-			return fmt.Errorf("there are two budgets named %q", b.Name)
-		}
-		limit, err := b.limit()
-		if err != nil {
-			return err
-		}
-		state := &budget{Budget: b}
-		if b.Per == "" {
-			state.counter, err = g.core.NewCounter(limit)
-		} else {
-			state.group, err = g.core.NewGroup(limit, b.MaxValues)
-		}
-		if err != nil {
-			return fmt.Errorf("budget %q: %w", b.Name, err)
-		}
-		added = append(added, state)
-	}
-	g.budgets = append(g.budgets, added...)
-	return nil
-}
-
-// hold is the money set aside for one attempt, with the budgets that it is taken on.
+// hold is what is set aside for one attempt, with the budgets that it is taken on.
 type hold struct {
 	guard.Hold
 	budgets  [guard.MaxPostings]*budget
 	values   [guard.MaxPostings]string
 	counters [guard.MaxPostings]*guard.Counter
+	held     [guard.MaxPostings]int64 // in each budget's unit
+	booked   [guard.MaxPostings]int64 // once the hold has ended
 	n        int
-	amount   int64 // nano-dollars, on each budget
+	revision int // of the guard, when the budgets were collected
 	// wouldRefuse says that a budget that only observes would have refused.
 	wouldRefuse bool
 }
@@ -96,6 +72,7 @@ type hold struct {
 func (g *Guard) match(h *hold, by *spender, q *quoted, now time.Time) error {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
+	h.revision = g.revision
 	if len(g.paused) > 0 && g.isPaused(by) {
 		return &BudgetError{Reason: ReasonPaused, Endpoint: by.endpoint, Model: by.model}
 	}
@@ -103,41 +80,88 @@ func (g *Guard) match(h *hold, by *spender, q *quoted, now time.Time) error {
 		if !b.Scope.match(by) {
 			continue
 		}
-		if _, paused := g.paused[Target{Budget: b.Name}]; paused {
-			return b.refuse(ReasonPaused, "", by, q)
-		}
-		if !q.Priced && !b.Observe {
-			return b.refuse(ReasonUnpriceable, "", by, q)
+		if reason := g.barred(b, q, now); reason != "" {
+			if b.Observe && reason != ReasonPaused {
+				h.wouldRefuse = true
+				continue
+			}
+			return b.refuse(reason, b.valueFor(by), by, q)
 		}
 		if h.n == len(h.counters) {
 			return fmt.Errorf("farebox: more than %d budgets apply to one call: %w", len(h.counters), ErrRefused)
 		}
-		counter, value := b.counter, ""
-		if b.group != nil {
-			value = by.tags[b.Per]
-			var err error
-			if counter, err = b.group.Counter(now, value); err != nil {
-				if b.Observe {
-					h.wouldRefuse = true
-					continue
-				}
-				return b.refuse(ReasonTooManyValues, value, by, q)
+		counter, err := b.counterFor(by, now)
+		if err != nil {
+			if b.Observe {
+				h.wouldRefuse = true
+				continue
 			}
+			return b.refuse(ReasonTooManyValues, b.valueFor(by), by, q)
 		}
-		h.budgets[h.n], h.values[h.n], h.counters[h.n] = b, value, counter
-		h.n++
+		h.add(b, b.valueFor(by), counter)
 	}
 	return nil
 }
 
-// room is what the budgets of a hold have left, the smallest of them; limited is false where none of them enforces.
-func (g *Guard) room(h *hold, now time.Time) (left Money, limited bool) {
-	if h.n == 0 {
-		return Money{}, false
+func (h *hold) add(b *budget, value string, counter *guard.Counter) {
+	h.budgets[h.n], h.values[h.n], h.counters[h.n] = b, value, counter
+	h.n++
+}
+
+// barred says why a budget refuses a call whatever is left in it; empty: it does not.
+func (g *Guard) barred(b *budget, q *quoted, now time.Time) RefusalReason {
+	_, paused := g.paused[Target{Budget: b.Name}]
+	switch {
+	case paused:
+		return ReasonPaused
+	case !b.Expires.IsZero() && !now.Before(b.Expires):
+		return ReasonExpired
+	case !q.Priced && b.unit() == UnitUSD && !b.Observe:
+		return ReasonUnpriceable
+	case b.Strict && q.Assumed:
+		return ReasonUnbounded
 	}
-	var postings [guard.MaxPostings]guard.Posting
-	decision := g.core.Check(now, h.postings(&postings, 0))
-	return moneyFromNanos(decision.Room), decision.Room != math.MaxInt64
+	return ""
+}
+
+// valueFor is the value of its tag that a budget counts a call under.
+func (b *budget) valueFor(by *spender) string {
+	if b.group == nil {
+		return ""
+	}
+	return by.tags[b.Per]
+}
+
+// counterFor is what counts a call; the error is that there are too many values.
+func (b *budget) counterFor(by *spender, now time.Time) (*guard.Counter, error) {
+	if b.group == nil {
+		return b.counter, nil
+	}
+	return b.group.Counter(now, by.tags[b.Per])
+}
+
+// room is how much money the budgets of a hold have left, the smallest of them; limited is false where none of them
+// enforces.
+func (g *Guard) room(h *hold, now time.Time) (left Money, limited bool) {
+	nanos, limited := g.roomIn(UnitUSD, h, now)
+	return moneyFromNanos(nanos), limited
+}
+
+// roomIn is what the budgets of one unit have left.
+func (g *Guard) roomIn(unit Unit, h *hold, now time.Time) (left int64, limited bool) {
+	var in [guard.MaxPostings]guard.Posting
+	n := 0
+	for i, b := range h.budgets[:h.n] {
+		if b.unit() == unit {
+			in[n] = guard.Posting{Counter: h.counters[i]}
+			n++
+		}
+	}
+	if n == 0 {
+		return math.MaxInt64, false
+	}
+	room := g.core.Check(now, in[:n]).Room
+	return room, room != math.MaxInt64
 }
 
 // check returns the refusal that take would, and counts none.
@@ -145,10 +169,10 @@ func (g *Guard) check(h *hold, by *spender, q *quoted, now time.Time) error {
 	if h.n == 0 {
 		return nil
 	}
-	var postings [guard.MaxPostings]guard.Posting
-	decision := g.core.Check(now, h.postings(&postings, q.Most.nanosUp()))
+	var in [guard.MaxPostings]guard.Posting
+	decision := g.core.Check(now, h.postings(&in, q))
 	if !decision.Admitted() {
-		return g.refusal(h, &decision, by, q)
+		return g.refusal(h, &decision, by, q, now)
 	}
 	return nil
 }
@@ -158,29 +182,44 @@ func (g *Guard) take(h *hold, by *spender, q *quoted, now time.Time) error {
 	if h.n == 0 {
 		return nil
 	}
-	h.amount = q.Most.nanosUp()
-	var postings [guard.MaxPostings]guard.Posting
-	decision := g.core.Hold(&h.Hold, now, h.postings(&postings, h.amount))
+	var in [guard.MaxPostings]guard.Posting
+	decision := g.core.Hold(&h.Hold, now, h.postings(&in, q))
 	if !decision.Admitted() {
-		return g.refusal(h, &decision, by, q)
+		return g.refusal(h, &decision, by, q, now)
 	}
 	h.wouldRefuse = h.wouldRefuse || decision.Observed != 0
 	return nil
 }
 
-// postings asks every budget of the hold for an amount.
-func (h *hold) postings(in *[guard.MaxPostings]guard.Posting, amount int64) []guard.Posting {
-	for i, counter := range h.counters[:h.n] {
-		in[i] = guard.Posting{Counter: counter, Amount: amount}
+// postings asks every budget of the hold for what the call may take of it.
+func (h *hold) postings(in *[guard.MaxPostings]guard.Posting, q *quoted) []guard.Posting {
+	for i, b := range h.budgets[:h.n] {
+		most, likely := q.takes(b.unit())
+		h.held[i] = most
+		in[i] = guard.Posting{Counter: h.counters[i], Amount: most, Likely: likely}
 	}
 	return in[:h.n]
 }
 
+// takes is the most that a call can take of a budget, in its unit, and how much of that is likely.
+func (q *quoted) takes(unit Unit) (most, likely int64) {
+	switch unit {
+	case UnitTokens:
+		return saturatingAdd(q.MostInputTokens, q.MostOutputTokens), saturatingAdd(q.InputTokens, min(q.MostOutputTokens, expectedOutputTokens))
+	case UnitRequests:
+		return 1, 1
+	}
+	return q.Most.nanosUp(), q.Expected.nanosUp()
+}
+
 // refuse words a refusal that no counter was asked about.
 func (b *budget) refuse(reason RefusalReason, value string, by *spender, q *quoted) *BudgetError {
-	return &BudgetError{
-		Reason: reason, Budget: b.Name, Value: value, Cap: b.Cap, Endpoint: by.endpoint, Model: by.model, Asked: q.Most,
+	e := &BudgetError{Reason: reason, Budget: b.Name, Value: value, Endpoint: by.endpoint, Model: by.model, Unit: b.unit()}
+	e.AskedCount, _ = q.takes(e.Unit)
+	if e.Counts.Cap = b.cap(); e.Unit == UnitUSD {
+		e.Cap, e.Asked, e.Counts.Cap, e.AskedCount = b.Cap, q.Most, 0, 0
 	}
+	return e
 }
 
 func (g *Guard) isPaused(by *spender) bool {
@@ -198,98 +237,102 @@ var refusalReasons = map[guard.Reason]RefusalReason{
 }
 
 // refusal words a decision against a call.
-func (g *Guard) refusal(h *hold, d *guard.Decision, by *spender, q *quoted) error {
+func (g *Guard) refusal(h *hold, d *guard.Decision, by *spender, q *quoted, now time.Time) error {
 	reason, ok := refusalReasons[d.Reason]
 	if !ok {
 		return fmt.Errorf("farebox: the guard was asked for a hold that makes no sense: %w", ErrRefused)
 	}
 	b := h.budgets[d.Posting]
-	fits := moneyFromNanos(d.Room)
-	return &BudgetError{
-		Reason: reason, Budget: b.Name, Value: h.values[d.Posting], Endpoint: by.endpoint, Model: by.model,
-		Cap: b.Cap, Spent: moneyFromNanos(d.Spent), Held: moneyFromNanos(d.Held), Asked: q.Most,
-		Fits: fits, OutputTokens: q.affordableOutput(fits), ResetAt: d.ResetAt,
+	e := b.refuse(reason, h.values[d.Posting], by, q)
+	e.ResetAt, e.whenFull = d.ResetAt, b.WhenFull
+	e.OutputTokens = g.outputThatFits(h, q, now)
+	room, _ := g.roomIn(e.Unit, h, now)
+	if e.Unit == UnitUSD {
+		e.Cap, e.Spent, e.Held = moneyFromNanos(d.Cap), moneyFromNanos(d.Spent), moneyFromNanos(d.Held)
+		e.Fits = moneyFromNanos(room)
+	} else {
+		e.Counts = Counts{Cap: d.Cap, Spent: d.Spent, Held: d.Held, Free: room}
 	}
+	return e
 }
 
-// settle ends a hold at what the call cost: total, of which charge is the gateway's own where the two differ.
-func (h *hold) settle(total, charge Money, now time.Time) {
+// spent is what a call has turned out to take.
+type spent struct {
+	total, charge Money // charge is the gateway's own where the two differ
+	tokens        int64 // less than 0: not known
+}
+
+// of is what a budget counts of it, in its unit; held where that is not known.
+func (s *spent) of(b *budget, held int64) int64 {
+	switch {
+	case b.unit() == UnitRequests:
+		return 1
+	case b.unit() == UnitTokens && s.tokens < 0:
+		return held
+	case b.unit() == UnitTokens:
+		return s.tokens
+	case b.ChargeOnly:
+		return s.charge.nanosUp()
+	}
+	return s.total.nanosUp()
+}
+
+// settle ends a hold at what the call took, and lists it for the receipt.
+func (h *hold) settle(s *spent, now time.Time) []BudgetCharge {
+	if h.n == 0 {
+		return nil
+	}
+	var actual [guard.MaxPostings]int64
+	for i, b := range h.budgets[:h.n] {
+		actual[i] = s.of(b, h.held[i])
+	}
+	h.Settle(now, actual[:h.n]...)
+	h.booked = actual
+	return h.charges()
+}
+
+// reconcile books another cost in place of what an ended hold was booked at. Tokens stay as they were.
+func (h *hold) reconcile(cost Money, now time.Time) {
 	if h.n == 0 {
 		return
 	}
 	var actual [guard.MaxPostings]int64
 	for i, b := range h.budgets[:h.n] {
-		actual[i] = total.nanosUp()
-		if b.ChargeOnly {
-			actual[i] = charge.nanosUp()
-		}
+		actual[i] = (&spent{total: cost, charge: cost, tokens: -1}).of(b, h.booked[i])
 	}
-	h.Settle(now, actual[:h.n]...)
+	h.Reconcile(now, actual[:h.n]...)
 }
 
-// charges lists what the hold booked, for the receipt; booked maps a budget to what it was charged.
-func (h *hold) charges(booked func(*budget) int64) []BudgetCharge {
+// chargeInFull ends a hold at all that was held.
+func (h *hold) chargeInFull(now time.Time) []BudgetCharge {
+	h.Charge(now)
+	h.booked = h.held
+	return h.charges()
+}
+
+// giveBack ends a hold at nothing. What was sent is a request all the same.
+func (h *hold) giveBack(sent bool, now time.Time) []BudgetCharge {
+	if sent && slices.ContainsFunc(h.budgets[:h.n], func(b *budget) bool { return b.unit() == UnitRequests }) {
+		return h.settle(&spent{}, now)
+	}
+	h.Void(now)
+	return h.charges()
+}
+
+// charges lists what the hold booked.
+func (h *hold) charges() []BudgetCharge {
 	if h.n == 0 {
 		return nil
 	}
 	charges := make([]BudgetCharge, h.n)
 	for i, b := range h.budgets[:h.n] {
-		charges[i] = BudgetCharge{
-			Budget: b.Name, Value: h.values[i],
-			Held: moneyFromNanos(h.amount), Charged: moneyFromNanos(booked(b)),
+		c := BudgetCharge{Budget: b.Name, Value: h.values[i], Unit: b.unit()}
+		if c.Unit == UnitUSD {
+			c.Held, c.Charged = moneyFromNanos(h.held[i]), moneyFromNanos(h.booked[i])
+		} else {
+			c.HeldCount, c.ChargedCount = h.held[i], h.booked[i]
 		}
+		charges[i] = c
 	}
 	return charges
-}
-
-// BudgetStatus is how one budget stands; of a budget per tag, how it stands for one value.
-type BudgetStatus struct {
-	Budget string `json:"budget"`
-	Value  string `json:"value,omitzero"`
-	Window string `json:"window"`
-	Cap    Money  `json:"cap"`
-	Spent  Money  `json:"spent"`
-	Held   Money  `json:"held"`
-	Free   Money  `json:"free"`
-	// InFlight is the number of holds that have not ended.
-	InFlight int `json:"in_flight"`
-	// Start is from when spending counts, ResetAt when the window turns; zero where it never does.
-	Start    time.Time `json:"start,omitzero"`
-	ResetAt  time.Time `json:"reset_at,omitzero"`
-	Refusals int64     `json:"refusals"`
-	Overruns int64     `json:"overruns"`
-}
-
-// Snapshot says how every budget stands, each value of a budget per tag by itself, in the order in which the budgets
-// were given and then by value.
-func (g *Guard) Snapshot() []BudgetStatus {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	now := time.Now()
-	var all []BudgetStatus
-	for _, b := range g.budgets {
-		if b.counter != nil {
-			all = append(all, b.status("", b.counter.Snapshot(now)))
-			continue
-		}
-		values := b.group.Values()
-		slices.Sort(values)
-		if b.Window.kind == guard.PerCall {
-			values = []string{""} // what remembers nothing needs one counter for all values
-		}
-		for _, value := range values {
-			if counter, ok := b.group.Lookup(value); ok {
-				all = append(all, b.status(value, counter.Snapshot(now)))
-			}
-		}
-	}
-	return all
-}
-
-func (b *budget) status(value string, s guard.Snapshot) BudgetStatus {
-	return BudgetStatus{
-		Budget: b.Name, Value: value, Window: b.Window.String(), Cap: b.Cap,
-		Spent: moneyFromNanos(s.Spent), Held: moneyFromNanos(s.Held), Free: moneyFromNanos(s.Free),
-		InFlight: s.Open, Start: s.Start, ResetAt: s.ResetAt, Refusals: s.Refusals, Overruns: s.Overruns,
-	}
 }

@@ -80,6 +80,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		receiptHeaders: config.receiptHeaders, decoders: config.decoders,
 	}
 	m.ledger.size = config.ledgerSize
+	m.guard.ledger = &m.ledger
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
@@ -276,9 +277,8 @@ func (m *Meter) shut(ctx context.Context) (err error) {
 	return err
 }
 
-// record keeps a receipt: in the ledger, with the call it belongs to, and in every sink.
+// record hands a receipt on, once the ledger has it: to who collects those of a context, and to every sink.
 func (m *Meter) record(ctx context.Context, r *Receipt) {
-	m.ledger.Append(*r)
 	receiptsFromContext(ctx).add(*r)
 	for _, sink := range m.sinks {
 		if err := safely(func() error { return sink.Receipt(*r) }); err != nil {

@@ -159,6 +159,10 @@ type BudgetCharge struct {
 	// Held is what was set aside before the call, Charged what was booked after it; both are rounded up to $1e-9.
 	Held    Money `json:"held"`
 	Charged Money `json:"charged"`
+	// Unit is what the budget counts in. In tokens and requests the figures are HeldCount and ChargedCount.
+	Unit         Unit  `json:"unit,omitzero"`
+	HeldCount    int64 `json:"held_count,omitzero"`
+	ChargedCount int64 `json:"charged_count,omitzero"`
 }
 
 // Adjustment is what was learned about an attempt's cost after its receipt was written: appended to the ledger, never

@@ -71,7 +71,7 @@ func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adju
 		return Adjustment{}, ErrUnknownReceipt
 	}
 	now := time.Now()
-	charge.hold.Reconcile(now, actual.nanosUp())
+	charge.hold.reconcile(actual, now)
 	before := charge.cost
 	charge.cost = actual
 	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, nil

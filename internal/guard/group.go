@@ -111,20 +111,37 @@ func (gr *Group) Values() []string {
 // SetCap changes the cap of every value that has no settings of its own, and of those to come. It returns
 // [ErrAmount] for a negative cap.
 func (gr *Group) SetCap(nanodollars int64) error {
+	gr.guard.mu.Lock()
+	defer gr.guard.mu.Unlock()
+	return gr.set(nanodollars, gr.limit.Observe, false)
+}
+
+// SetLimit changes cap and observing of every value, those with settings of their own included, and of those to come.
+// It returns [ErrAmount] for a negative cap.
+func (gr *Group) SetLimit(nanodollars int64, observe bool) error {
+	gr.guard.mu.Lock()
+	defer gr.guard.mu.Unlock()
+	return gr.set(nanodollars, observe, true)
+}
+
+func (gr *Group) set(nanodollars int64, observe, all bool) error {
 	if nanodollars < 0 {
 		return ErrAmount
 	}
-	gr.guard.mu.Lock()
-	defer gr.guard.mu.Unlock()
-	gr.limit.Cap = nanodollars
+	gr.limit.Cap, gr.limit.Observe = nanodollars, observe
+	set := func(c *Counter) {
+		c.cap = min(nanodollars, MaxCap)
+		c.setting.set(observes, observe)
+	}
 	if gr.perCall {
-		gr.shared.cap = min(nanodollars, MaxCap)
+		set(gr.shared)
 	}
 	for _, c := range gr.members {
-		if !c.setting.has(own) {
-			c.cap = min(nanodollars, MaxCap)
+		if all || !c.setting.has(own) {
+			set(c)
 		}
 	}
+	gr.guard.serveAll()
 	return nil
 }
 
