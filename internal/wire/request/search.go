@@ -1,4 +1,4 @@
-package openai
+package request
 
 import (
 	"slices"
@@ -7,15 +7,15 @@ import (
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 )
 
-// search reads the members that turn on a web search.
-func (q *requestReader) search() {
-	switch string(q.r.Key()) {
+// ReadSearch reads the members that turn on a web search.
+func (q *Body) ReadSearch() {
+	switch string(q.R.Key()) {
 	case "plugins":
 		q.plugins()
 	case "web_search_options":
-		q.WebSearch = q.WebSearch || q.r.Kind() == jsonwalk.Object
+		q.WebSearch = q.WebSearch || q.R.Kind() == jsonwalk.Object
 	case "enable_search":
-		q.WebSearch = q.r.True() || q.WebSearch
+		q.WebSearch = q.R.True() || q.WebSearch
 	case "search_parameters":
 		q.searchParameters()
 	}
@@ -26,8 +26,8 @@ func (q *requestReader) search() {
 // the search. Its other models charge a fee for the request instead.
 var searching = [...]string{"-search-preview", "-search-api", "deep-research"}
 
-// searchesOnline says whether a model's name turns on a web search: OpenRouter's by a variant, or the model's own.
-func searchesOnline(model string) bool {
+// SearchesOnline says whether a model's name turns on a web search: OpenRouter's by a variant, or the model's own.
+func SearchesOnline(model string) bool {
 	if _, variants, ok := strings.Cut(model, ":"); ok && strings.Contains(":"+variants+":", ":online:") {
 		return true
 	}
@@ -35,22 +35,22 @@ func searchesOnline(model string) bool {
 }
 
 // plugins reads OpenRouter's plugins, of which "web" searches.
-func (q *requestReader) plugins() {
-	if !q.r.Array() {
+func (q *Body) plugins() {
+	if !q.R.Array() {
 		return
 	}
-	for q.r.Element() {
+	for q.R.Element() {
 		web, off := false, false
-		if !q.r.Object() {
+		if !q.R.Object() {
 			continue
 		}
-		for q.r.Member() {
-			switch string(q.r.Key()) {
+		for q.R.Member() {
+			switch string(q.R.Key()) {
 			case "id":
-				id, _, _ := q.r.Text()
+				id, _, _ := q.R.Text()
 				web = string(id) == "web"
 			case "enabled":
-				off = string(q.r.Raw()) == "false"
+				off = string(q.R.Raw()) == "false"
 			}
 		}
 		q.WebSearch = q.WebSearch || web && !off
@@ -58,14 +58,14 @@ func (q *requestReader) plugins() {
 }
 
 // searchParameters reads xAI's live search, which is on unless its mode says otherwise.
-func (q *requestReader) searchParameters() {
-	if !q.r.Object() {
+func (q *Body) searchParameters() {
+	if !q.R.Object() {
 		return
 	}
 	on := true
-	for q.r.Member() {
-		if string(q.r.Key()) == "mode" {
-			mode, _, _ := q.r.Text()
+	for q.R.Member() {
+		if string(q.R.Key()) == "mode" {
+			mode, _, _ := q.R.Text()
 			on = string(mode) != "off"
 		}
 	}
