@@ -123,6 +123,9 @@ func (s *Scanner) passOn(p []byte) int {
 				v.raw = s.room(n)
 			}
 			v.take(p[:n], s.plan.wants[s.keep].Limit, ended)
+			if v.found && s.OnValue != nil {
+				s.OnValue(s.keep, v.raw)
+			}
 		}
 	}
 	if ended {

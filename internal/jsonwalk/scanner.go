@@ -18,6 +18,10 @@ type Scanner struct {
 	tooLong bool // the name under way is longer than any that is wanted
 	values  []scanValue
 
+	// OnValue, where it is set, is handed every value that was kept, as soon as it is complete: of several at one path Value
+	// has only the latest. The bytes are valid during the call only.
+	OnValue func(want int, raw []byte)
+
 	short     [768]byte // what most answers have that is wanted: ids, names and a usage
 	shortUsed int
 }

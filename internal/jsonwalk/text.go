@@ -32,6 +32,22 @@ func DecodedLen(raw []byte) int64 {
 	return c.total()
 }
 
+// TextInto reads a string into dst, and says whether it has a text. Where dst holds the same text already nothing is allocated;
+// a value that is empty or no string changes nothing.
+func (r *Reader) TextInto(dst *string) bool {
+	raw, escaped, ok := r.Text()
+	if !ok || len(raw) == 0 {
+		return false
+	}
+	if escaped {
+		raw = AppendDecoded(nil, raw)
+	}
+	if *dst != string(raw) {
+		*dst = string(raw)
+	}
+	return true
+}
+
 // decodeEscape decodes the escape, or the pair of escapes, that p begins with; n is 0 where it is none.
 func decodeEscape(p []byte) (r rune, n int) {
 	n = escapeLen(p)

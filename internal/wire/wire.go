@@ -117,7 +117,7 @@ type Request struct {
 	Model        string   // as asked; empty where the route names it
 	Models       []string // fallback models that the gateway may serve instead (OpenRouter's models, LiteLLM's fallbacks)
 	Stream       bool
-	IncludeUsage bool // the caller asked for usage in the stream itself
+	IncludeUsage bool // a stream will carry its usage: the caller asked for it, or the format always does
 
 	Messages    int   // messages in a chat
 	TextBytes   int64 // UTF-8 bytes of all text that becomes input: messages, names, tools, schemas, prompts
@@ -129,6 +129,7 @@ type Request struct {
 	Videos      int   // video parts
 	Files       int   // file parts
 
+	HiddenInput bool  // input that is not in the body: an earlier conversation, a prompt that the provider keeps
 	MaxOutput   int64 // output limit asked for, in tokens; 0: none
 	BesideLimit int64 // output tokens that the limit does not count, at most: of rejected predictions, of thinking
 	Choices     int   // n, or best_of where that is larger; at least 1

@@ -15,8 +15,8 @@ const ticksExponent = -10
 // litellmCost is the header in which a LiteLLM proxy states what a call cost.
 const litellmCost = "x-litellm-response-cost"
 
-// costFields is what a usage object says about money, each figure as it was written; empty where it says nothing.
-type costFields struct {
+// Costs is what a usage object says about money, each figure as it was written; empty where it says nothing.
+type Costs struct {
 	cost      string // usage.cost
 	total     string // usage.cost.total_cost
 	ticks     string
@@ -30,8 +30,8 @@ type costFields struct {
 	impossible  bool   // a figure below zero
 }
 
-// member reads a member of a usage object where it is about money; any other passes by.
-func (c *costFields) member(r *jsonwalk.Reader) {
+// Member reads the member of a usage object that r stands at, where it is about money; any other passes by.
+func (c *Costs) Member(r *jsonwalk.Reader) {
 	switch string(r.Key()) {
 	case "cost":
 		if r.Kind() == jsonwalk.Object {
@@ -52,8 +52,18 @@ func (c *costFields) member(r *jsonwalk.Reader) {
 	}
 }
 
+// Tell puts what was stated into an answer. A later object that states no cost leaves what an earlier one stated.
+func (c *Costs) Tell(a *wire.Answer) {
+	if reported := c.reported(); reported.Literal != "" {
+		a.Reported = reported
+	}
+	a.BYOK = c.byok
+	a.Upstream = c.upstreamCost()
+	a.Contradictory = a.Contradictory || c.impossible
+}
+
 // costObject reads the object in which Perplexity states its costs.
-func (c *costFields) costObject(r *jsonwalk.Reader) (total string) {
+func (c *Costs) costObject(r *jsonwalk.Reader) (total string) {
 	if !r.Object() {
 		return ""
 	}
@@ -74,7 +84,7 @@ func (c *costFields) costObject(r *jsonwalk.Reader) (total string) {
 }
 
 // inside reads one figure of an object.
-func (c *costFields) inside(r *jsonwalk.Reader, name string) (figure string) {
+func (c *Costs) inside(r *jsonwalk.Reader, name string) (figure string) {
 	if !r.Object() {
 		return ""
 	}
@@ -86,7 +96,7 @@ func (c *costFields) inside(r *jsonwalk.Reader, name string) (figure string) {
 	return figure
 }
 
-func (c *costFields) details(r *jsonwalk.Reader) {
+func (c *Costs) details(r *jsonwalk.Reader) {
 	if !r.Object() {
 		return
 	}
@@ -104,7 +114,7 @@ func (c *costFields) details(r *jsonwalk.Reader) {
 
 // figure reads an amount as it is written, between quotes or without. Null and what is no number are no figure, and
 // neither is an amount below zero.
-func (c *costFields) figure(r *jsonwalk.Reader) string {
+func (c *Costs) figure(r *jsonwalk.Reader) string {
 	literal := string(bytes.Trim(r.Raw(), `"`))
 	switch {
 	case !jsonwalk.IsNumber([]byte(literal)):
@@ -118,7 +128,7 @@ func (c *costFields) figure(r *jsonwalk.Reader) string {
 
 // reported is what the endpoint says that the call cost. Where it says so more than once its own charge goes before
 // estimates.
-func (c *costFields) reported() wire.ReportedCost {
+func (c *Costs) reported() wire.ReportedCost {
 	switch {
 	case c.cost != "":
 		return wire.ReportedCost{Literal: c.cost, Field: "usage.cost"}
@@ -136,7 +146,7 @@ func (c *costFields) reported() wire.ReportedCost {
 
 // upstreamCost is what the upstream provider bills to the caller's own key. Without such a key the same fields are
 // a part of the gateway's charge and nothing that anyone owes beside it.
-func (c *costFields) upstreamCost() wire.ReportedCost {
+func (c *Costs) upstreamCost() wire.ReportedCost {
 	const field = "usage.cost_details.upstream_inference_cost"
 	if !c.byok {
 		return wire.ReportedCost{}

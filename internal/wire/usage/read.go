@@ -42,7 +42,7 @@ type Object struct {
 
 	serviceTier string
 	raw         []byte // as it was written; not a copy
-	costs       costFields
+	costs       Costs
 }
 
 // Read reads a usage object. ok is false where it is none, counts nothing or is too large.
@@ -58,7 +58,6 @@ func Read(raw []byte) (f Object, ok bool) {
 	for r.Member() {
 		f.member(&r)
 	}
-	f.impossible = f.impossible || f.costs.impossible
 	counted := f.prompt.stated || f.input.stated || f.completion.stated || f.output.stated || f.total.stated
 	return f, r.Err() == nil && (counted || f.missed.stated)
 }
@@ -69,11 +68,7 @@ func (f *Object) Tell(a *wire.Answer) {
 	a.Usage, a.Contradictory = f.usage()
 	a.UsageSeen = true
 	a.RawUsage = append(a.RawUsage[:0], f.raw...)
-	if reported := f.costs.reported(); reported.Literal != "" {
-		a.Reported = reported
-	}
-	a.BYOK = f.costs.byok
-	a.Upstream = f.costs.upstreamCost()
+	f.costs.Tell(a)
 }
 
 // ServiceTier is the tier that the object names, empty where it names none.
@@ -114,7 +109,7 @@ func (f *Object) member(r *jsonwalk.Reader) {
 		f.serviceTier = string(tier)
 	default:
 		if !f.cacheMember(r) {
-			f.costs.member(r)
+			f.costs.Member(r)
 		}
 	}
 }
@@ -224,18 +219,26 @@ func (f *Object) serverTools(r *jsonwalk.Reader) {
 
 // take reads a count into q, where it is larger than what q already has, and says whether one was stated.
 func (f *Object) take(r *jsonwalk.Reader, q *quantity) bool {
+	n, stated, impossible := Count(r)
+	f.impossible = f.impossible || impossible
+	if stated {
+		q.n, q.stated = max(q.n, n), true
+	}
+	return stated
+}
+
+// Count reads a count. Absent, null and impossible counts are not stated; a fraction is rounded up, and impossible all the
+// same.
+func Count(r *jsonwalk.Reader) (n int64, stated, impossible bool) {
 	if kind := r.Kind(); kind != jsonwalk.Number && kind != jsonwalk.String {
-		return false
+		return 0, false, false
 	}
 	n, err := jsonwalk.Int(r.Raw())
 	if errors.Is(err, jsonwalk.ErrFraction) {
-		f.impossible = true
-		n, err = n+1, nil
+		n, impossible, err = n+1, true, nil
 	}
 	if err != nil || n < 0 || n > maxCount {
-		f.impossible = true
-		return false
+		return 0, false, true
 	}
-	q.n, q.stated = max(q.n, n), true
-	return true
+	return n, true, impossible
 }
