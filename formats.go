@@ -4,12 +4,16 @@ import (
 	"net/http"
 
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/anthropic"
 	"github.com/farebox-go/farebox/internal/wire/openai"
+	"github.com/farebox-go/farebox/internal/wire/responses"
 )
 
 // formats are the wire formats that the transport reads, asked in this order.
 var formats = [...]wire.Format{
 	openai.Format{},
+	responses.Format{},
+	anthropic.Format{},
 }
 
 // recognised is a request whose format is known.
