@@ -244,6 +244,8 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 		a.settleComputed(nil)
 	case answer.Err != nil && (answer.TextBytes == 0 || a.ep.provider.insures(answer.Err.Status)):
 		a.settleStatus(answer.Err.Status)
+	case answer.Pending:
+		a.charge(Held, a.quoted.Most) // until a later look at the answer says what it consumed
 	case complete:
 		a.estimate(answer)
 	default:

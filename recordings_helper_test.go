@@ -27,7 +27,9 @@ type exchange struct {
 	name     string
 	provider string
 	api      string
-	padded   bool // the answer came after white space that the recording leaves out
+	// contentType is that of a request whose body was put together anew; empty: as recorded.
+	contentType string
+	padded      bool // the answer came after white space that the recording leaves out
 
 	Request struct {
 		Method  string            `json:"method"`
@@ -40,6 +42,8 @@ type exchange struct {
 		Headers map[string]string `json:"headers"`
 		Body    json.RawMessage   `json:"body"`
 		SSE     *string           `json:"sse"`
+		NDJSON  *string           `json:"ndjson"`
+		Binary  []byte            `json:"eventstream_base64"`
 		Text    string            `json:"text"`
 	} `json:"response"`
 
@@ -51,22 +55,15 @@ type exchange struct {
 	Expect *expectation `json:"expect"`
 }
 
-// The APIs that are replayed.
-const (
-	chatAPI       = "openai.chat_completions"
-	completionAPI = "openai.completions"
-	embeddingsAPI = "openai.embeddings"
-)
-
-func isReplayed(api string) bool {
-	return api == chatAPI || api == completionAPI || api == embeddingsAPI
-}
-
 // body is the answer's body as it went over the wire, as nearly as the recording has it.
 func (x *exchange) body() []byte {
 	switch {
 	case x.Response.SSE != nil:
 		return []byte(*x.Response.SSE)
+	case x.Response.NDJSON != nil:
+		return []byte(*x.Response.NDJSON)
+	case x.Response.Binary != nil:
+		return x.Response.Binary
 	case x.Response.Body == nil:
 		return []byte(x.Response.Text)
 	case x.padded:
@@ -81,7 +78,7 @@ func (x *exchange) streams() bool {
 		Stream bool `json:"stream"`
 	}
 	_ = json.Unmarshal(x.Request.Body, &asked)
-	return asked.Stream || x.Response.SSE != nil
+	return asked.Stream || x.Response.SSE != nil || x.Response.NDJSON != nil || x.Response.Binary != nil
 }
 
 // exchangeFile is a file of exchanges.
@@ -105,7 +102,7 @@ func readExchanges(t *testing.T, path, name string) []*exchange {
 	for i, x := range file.Exchanges {
 		x.provider, x.api = file.Provider, file.API
 		x.name = name + "#" + cmp.Or(x.Name, strconv.Itoa(i))
-		x.Request.Body = compact(t, x.Request.Body)
+		x.Request.Body, x.contentType = wireBody(t, compact(t, x.Request.Body))
 		x.Response.Body = compact(t, x.Response.Body)
 	}
 	return file.Exchanges
@@ -150,7 +147,7 @@ func recordedExchanges(t *testing.T) []*exchange {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if !isReplayed(row.API) {
+		if _, replayed := recordedAPIs[row.API]; !replayed {
 			continue
 		}
 		if files[row.File] == nil {
