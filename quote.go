@@ -188,13 +188,13 @@ type quoted struct {
 	Quote
 	model   *catalogModel // of the model asked for; nil where it has no price
 	table   *priceTable
-	offer           // of that model
-	others  []offer // of the fallback models
+	bound           // of that model
+	others  []bound // of the fallback models
 	choices int64   // answers that share the output limit
 }
 
-// offer is the dearest that a model can be, with the extent of the request for it.
-type offer struct {
+// bound is the dearest that a model can be, with the extent of the request for it.
+type bound struct {
 	ceiling ceiling
 	extent  extent
 }
@@ -236,11 +236,11 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 	}
 	dearest := table.ceiling(&e)
 	if q.table == nil {
-		q.model, q.table, q.offer = entry, table, offer{dearest, e}
+		q.model, q.table, q.bound = entry, table, bound{dearest, e}
 		q.Expected = table.expected(&e, now)
 		q.Price = entry.ref(table)
 	} else {
-		q.others = append(q.others, offer{dearest, e})
+		q.others = append(q.others, bound{dearest, e})
 	}
 	q.Assumed = q.Assumed || dearest.assumed != 10
 	q.Priced = q.Priced && !dearest.unpricedUnits
@@ -299,7 +299,7 @@ func (q *quoted) affordableOutput(room Money) int64 {
 
 // mostWith is the most that the request can cost with another output limit.
 func (q *quoted) mostWith(limit int64) Money {
-	most := q.offer.mostWith(limit, q.choices)
+	most := q.bound.mostWith(limit, q.choices)
 	for i := range q.others {
 		if dearer := q.others[i].mostWith(limit, q.choices); most.Less(dearer) {
 			most = dearer
@@ -308,8 +308,8 @@ func (q *quoted) mostWith(limit int64) Money {
 	return most
 }
 
-func (o *offer) mostWith(limit, choices int64) Money {
-	e := o.extent
+func (b *bound) mostWith(limit, choices int64) Money {
+	e := b.extent
 	e.setMostOutputs(limit, choices)
-	return o.ceiling.most(&e)
+	return b.ceiling.most(&e)
 }
