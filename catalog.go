@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -161,55 +160,6 @@ func (c *Catalog) load() *catalogState {
 	return &catalogState{}
 }
 
-// find looks a model up; nil where there is none.
-func (c *Catalog) find(provider, name string) *catalogModel {
-	state := c.load()
-	if m := state.findNamed(provider, name); m != nil {
-		return m
-	}
-	switch provider {
-	case "azure": // Azure bills OpenAI's models under their own names
-		return state.findNamed("openai", name)
-	case "google":
-		if bare, ok := strings.CutPrefix(name, "models/"); ok {
-			return state.findNamed(provider, bare)
-		}
-	case "litellm", "vercel": // gateways that name the provider in front of the model
-		if upstream, bare, ok := strings.Cut(name, "/"); ok {
-			return state.findNamed(upstream, bare)
-		}
-	}
-	return nil
-}
-
-// findAdded looks a model up among those that were added, and not in the snapshot: an endpoint that happens to be named as
-// a provider does not take that provider's prices.
-func (c *Catalog) findAdded(provider, name string) *catalogModel {
-	state := catalogState{added: c.load().added}
-	if len(state.added) == 0 {
-		return nil
-	}
-	return state.findNamed(provider, name)
-}
-
-// findNamed tries a name, then the name without what does not change its price.
-func (s *catalogState) findNamed(provider, name string) *catalogModel {
-	if m := s.exact(provider, name); m != nil {
-		return m
-	}
-	if provider == "openrouter" {
-		bare := withoutRoutingVariant(name)
-		if m := s.exact(provider, bare); m != nil {
-			return m
-		}
-		name = bare
-	}
-	if bare, dated := withoutDate(name); dated {
-		return s.exact(provider, bare)
-	}
-	return nil
-}
-
 func (s *catalogState) exact(provider, name string) *catalogModel {
 	if m := s.added[modelKey{provider, name}]; m != nil {
 		return m
@@ -218,41 +168,6 @@ func (s *catalogState) exact(provider, name string) *catalogModel {
 		return m
 	}
 	return s.embedded[modelKey{provider, name}]
-}
-
-// withoutRoutingVariant drops the suffixes that say how OpenRouter is to route, which leave the price as it is
-// (openrouter.ai/docs/features/provider-routing). Others (":free", ":thinking", …) are models of their own.
-func withoutRoutingVariant(name string) string {
-	bare, variant, ok := strings.Cut(name, ":")
-	if !ok {
-		return name
-	}
-	switch variant {
-	case "nitro", "floor", "online", "exacto":
-		return bare
-	}
-	return name
-}
-
-// withoutDate drops a release date from the end of a name: -2024-08-06, -20240806 or @20240806.
-func withoutDate(name string) (bare string, dated bool) {
-	for _, form := range [...]string{"-0000-00-00", "-00000000", "@00000000"} {
-		if cut := len(name) - len(form); cut > 0 && hasForm(name[cut:], form) {
-			return name[:cut], true
-		}
-	}
-	return name, false
-}
-
-// hasForm says whether text has a digit wherever form has a 0 and form's own byte elsewhere.
-func hasForm(text, form string) bool {
-	for i := range len(form) {
-		digit := text[i] >= '0' && text[i] <= '9'
-		if (form[i] == '0') != digit || (!digit && text[i] != form[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // each calls f for every key that a model is found under.

@@ -114,6 +114,9 @@ func TestCatalogFind(t *testing.T) {
 		flatModel("openai", "gpt-4o", 1, "gpt-4o-alias"), flatModel("openai", "gpt-4o-mini", 2), flatModel("openai", "gpt-4o-2024-05-13", 3),
 		flatModel("openrouter", "openai/gpt-4o", 4, "openai/gpt-4o-20240806-slug"), flatModel("openrouter", "deepseek/r1:free", 5),
 		flatModel("google", "gemini-2.5-pro", 6), flatModel("", "house-model", 7), flatModel("anthropic", "claude", 8),
+		flatModel("openrouter", "anthropic/claude-sonnet-4.6", 9), flatModel("openai", "ft:gpt-4o-2024-08-06", 10),
+		flatModel("vertex", "claude-3-5-sonnet", 11), flatModel("bedrock", "us.anthropic.claude-v1:0", 12),
+		flatModel("bedrock", "global.anthropic.claude-v1:0", 13), flatModel("bedrock", "amazon.nova-lite-v1:0", 14),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +167,25 @@ func TestCatalogFind(t *testing.T) {
 		{"google", "gemini-2.5-pro", 6},
 		{"google", "models/gemini-2.5-pro", 6},
 		{"openai", "models/gpt-4o", -1},
+		{"openrouter", "anthropic/claude-4.6-sonnet-20260217", 9},
+		{"openrouter", "anthropic/claude-4.6-sonnet-20260217:nitro", 9},
+		{"openrouter", "anthropic/claude-4.6-sonnet:free", -1},
+		{"openrouter", "anthropic/claude-4.6-opus-20260217", -1},
+		{"openrouter", "anthropic/claude-sonnet-4.6-20260217", 9},
+		{"openai", "ft:gpt-4o-2024-08-06:acme::x1", 10}, // never at the base model's price
+		{"openai", "ft:gpt-4o-mini-2024-07-18:acme::x1", -1},
+		{"vertex", "claude-3.5-sonnet@abc", 11},
+		{"vertex", "publishers/anthropic/models/claude-3-5-sonnet@20241022", 11},
+		{"vertex", "claude-3.5-sonnet-mini@abc", -1},
+		{"google", "tuned/gemini-2.5-pro", -1},
+		{"bedrock", "eu.anthropic.claude-v1:0", 12},
+		{"bedrock", "anthropic.claude-v1:0", 12},
+		{"bedrock", "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-v1:0", 12},
+		{"bedrock", "global.anthropic.claude-v1:0", 13},
+		{"bedrock", "apac.amazon.nova-lite-v1:0", 14},
+		{"bedrock", "global.amazon.nova-lite-v1:0", 14},
+		{"bedrock", "mars.amazon.nova-lite-v1:0", -1},
+		{"bedrock", "anthropic.claude", -1},
 		{"litellm", "openai/gpt-4o", 1},
 		{"litellm", "openrouter/openai/gpt-4o", 4},
 		{"vercel", "anthropic/claude", 8},
@@ -214,6 +236,7 @@ func TestFindNeverGuesses(t *testing.T) {
 		switch {
 		case known(modelKey{key.provider, name}), known(modelKey{key.provider, bare}), dateAtEnd.MatchString(bare),
 			key.provider == "azure" && known(modelKey{"openai", name}),
+			key.provider == "vertex" && strings.Contains(name, "@"), // a version
 			key.provider == "litellm", key.provider == "vercel": // they name the provider, whose model it may be
 			return
 		}

@@ -20,6 +20,7 @@ type Endpoint struct {
 	provider *provider
 	baseURL  string
 	keyLabel string
+	billing  *billing       // nil: as the provider's price list says
 	secrets  func() secrets // nil: none
 }
 
@@ -109,6 +110,60 @@ func (e Endpoint) WithHeader(name, value string) Endpoint {
 	return e
 }
 
+// billing is what an endpoint's calls are billed by beside the provider's price list. It never changes once it is made.
+type billing struct {
+	terms       Terms
+	region      string
+	deployments map[string]string
+}
+
+func (e Endpoint) withBilling(change func(*billing)) Endpoint {
+	changed := billing{}
+	if e.billing != nil {
+		changed = *e.billing
+	}
+	change(&changed)
+	e.billing = &changed
+	return e
+}
+
+// WithTerms returns the endpoint with what it takes off and puts on the cost of a call. They are in quotes and in computed
+// costs; of a cost that the provider reports, which has its own discount and margin in it, only [Terms.CreditFee] is
+// taken on top. A term that makes calls cheaper than they are makes caps leak.
+func (e Endpoint) WithTerms(t Terms) Endpoint {
+	return e.withBilling(func(b *billing) { b.terms = t })
+}
+
+// WithRegion returns the endpoint with the region that it serves in, where prices depend on that and neither request nor
+// answer says so: Vertex's and OpenAI's regional hosts. See [When].
+func (e Endpoint) WithRegion(region string) Endpoint {
+	return e.withBilling(func(b *billing) { b.region = region })
+}
+
+// WithDeployments returns the endpoint with the models behind names of your own, such as Azure's deployments: what is asked
+// for as a key of the map is priced as its value. An answer that names a model that has a price is priced by that.
+func (e Endpoint) WithDeployments(models map[string]string) Endpoint {
+	return e.withBilling(func(b *billing) { b.deployments = maps.Clone(models) })
+}
+
+// modelNamed is the model behind a name.
+func (e *Endpoint) modelNamed(name string) string {
+	if e.billing != nil {
+		if model, ok := e.billing.deployments[name]; ok {
+			return model
+		}
+	}
+	return name
+}
+
+// billed is the endpoint's terms and the region where it serves; both zero where nothing is said of them.
+func (e *Endpoint) billed() (terms Terms, region string) {
+	if e.billing == nil {
+		return Terms{}, ""
+	}
+	return e.billing.terms, e.billing.region
+}
+
 // Name is the endpoint's name in receipts and scopes.
 func (e Endpoint) Name() string { return e.name }
 
@@ -154,6 +209,9 @@ func (e Endpoint) resolve() (*endpoint, error) {
 	}
 	if u.User != nil {
 		return nil, fmt.Errorf("endpoint %s: the base URL holds a user name or password: pass the key as the key", e.name)
+	}
+	if terms, _ := e.billed(); terms.Fee.Sign() < 0 || terms.Margin.Cmp(Factor{}) < 0 || terms.CreditFee.Cmp(Factor{}) < 0 {
+		return nil, fmt.Errorf("endpoint %s: terms: a fee cannot be negative, and a margin or a credit fee is 1 or more, such as 1.055: a discount is Terms.Discount", e.name)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = ""

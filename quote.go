@@ -269,6 +269,7 @@ func (q *quoted) inputMost() Money {
 
 // price finds the price of a model at an endpoint: one that was set for the endpoint by its name, else its provider's.
 func (m *Meter) price(ep *endpoint, name string, now time.Time) (*catalogModel, *priceTable) {
+	name = ep.modelNamed(name)
 	entry := m.catalog.findAdded(ep.name, name)
 	if entry == nil {
 		entry = m.catalog.find(ep.provider.id, name)
