@@ -305,6 +305,10 @@ func (a *attempt) settleReported(answer *wire.Answer) bool {
 	}
 	r := &a.receipt
 	r.Reported = &ReportedCost{Charge: charge, Literal: reported.Literal, Field: reported.Field, BYOK: answer.BYOK}
+	if terms := a.ep.terms(); terms != nil {
+		r.Reported.CreditFee = terms.creditFee(charge)
+		charge = charge.Add(r.Reported.CreditFee)
+	}
 	if upstream, ok := moneyOf(answer.Upstream); ok && answer.BYOK {
 		r.Reported.Upstream, r.Reported.UpstreamLiteral = upstream, answer.Upstream.Literal
 	}
@@ -383,8 +387,11 @@ func (a *attempt) served() Served {
 	r := &a.receipt
 	s := Served{
 		Provider: a.ep.provider.id, Model: r.Model, At: r.Start, Upstream: r.Upstream, ServiceTier: r.ServiceTier,
-		Region: cmp.Or(r.Region, a.request.Region), Speed: cmp.Or(r.Speed, a.request.Speed),
+		Region: cmp.Or(r.Region, a.request.Region, a.ep.region()), Speed: cmp.Or(r.Speed, a.request.Speed),
 		Usage: r.Usage, Iterations: r.Iterations,
+	}
+	if terms := a.ep.terms(); terms != nil {
+		s.Terms = *terms
 	}
 	if s.ServiceTier == "" && a.ep.provider.charges(a.request.ServiceTier) {
 		s.ServiceTier = a.request.ServiceTier

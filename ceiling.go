@@ -17,6 +17,7 @@ type ceiling struct {
 	unpricedUnits             bool  // some of it has no rate
 	// assumed multiplies all of it, where the request asks for something dearer that the price does not know: in tenths.
 	assumed int64
+	terms   *Terms // of the endpoint; nil: none
 }
 
 // What something costs, in tenths of the standard price, where it is dearer and the price has nothing to say on it.
@@ -154,7 +155,11 @@ func (c *ceiling) most(e *extent) Money {
 	if e.serverTools {
 		most = most.Add(c.toolUse.TimesUp(mostToolCalls))
 	}
-	return tenths(most, c.assumed)
+	most = tenths(most, c.assumed)
+	if c.terms != nil {
+		return c.terms.most(most)
+	}
+	return most
 }
 
 // expected is what a request of this extent is likely to cost.

@@ -156,12 +156,20 @@ func (e *Endpoint) modelNamed(name string) string {
 	return name
 }
 
-// billed is the endpoint's terms and the region where it serves; both zero where nothing is said of them.
-func (e *Endpoint) billed() (terms Terms, region string) {
-	if e.billing == nil {
-		return Terms{}, ""
+// terms are those of the endpoint; nil: none.
+func (e *Endpoint) terms() *Terms {
+	if e.billing == nil || e.billing.terms == (Terms{}) {
+		return nil
 	}
-	return e.billing.terms, e.billing.region
+	return &e.billing.terms
+}
+
+// region is where the endpoint serves; empty: nothing is said of it.
+func (e *Endpoint) region() string {
+	if e.billing == nil {
+		return ""
+	}
+	return e.billing.region
 }
 
 // Name is the endpoint's name in receipts and scopes.
@@ -210,7 +218,7 @@ func (e Endpoint) resolve() (*endpoint, error) {
 	if u.User != nil {
 		return nil, fmt.Errorf("endpoint %s: the base URL holds a user name or password: pass the key as the key", e.name)
 	}
-	if terms, _ := e.billed(); terms.Fee.Sign() < 0 || terms.Margin.Cmp(Factor{}) < 0 || terms.CreditFee.Cmp(Factor{}) < 0 {
+	if terms := e.terms(); terms != nil && (terms.Fee.Sign() < 0 || terms.Margin.Cmp(Factor{}) < 0 || terms.CreditFee.Cmp(Factor{}) < 0) {
 		return nil, fmt.Errorf("endpoint %s: terms: a fee cannot be negative, and a margin or a credit fee is 1 or more, such as 1.055: a discount is Terms.Discount", e.name)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")

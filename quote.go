@@ -225,6 +225,9 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 		q.Assumed = true
 	}
 	e := measure(r, ep.provider, name, &entry.Model)
+	if e.asked.region == "" {
+		e.asked.region = ep.region()
+	}
 	if body != nil {
 		e.count(&m.tokens, ep, name, body)
 		e.keepToContext(r, &entry.Model)
@@ -235,9 +238,13 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 		return
 	}
 	dearest := table.ceiling(&e)
+	dearest.terms = ep.terms()
 	if q.table == nil {
 		q.model, q.table, q.bound = entry, table, bound{dearest, e}
 		q.Expected = table.expected(&e, now)
+		if dearest.terms != nil {
+			q.Expected = dearest.terms.most(q.Expected)
+		}
 		q.Price = entry.ref(table)
 	} else {
 		q.others = append(q.others, bound{dearest, e})

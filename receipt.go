@@ -126,14 +126,18 @@ type ReportedCost struct {
 	BYOK            bool   `json:"byok,omitzero"`
 	Upstream        Money  `json:"upstream,omitzero"`
 	UpstreamLiteral string `json:"upstream_literal,omitzero"`
+	// CreditFee is what the credit for the charge cost to buy, by the endpoint's [Terms].
+	CreditFee Money `json:"credit_fee,omitzero"`
 }
 
-// Total is what the call costs in all: the charge, and with a key of the user's own the upstream's bill too.
+// Total is what the call costs in all: the charge with its credit fee, and with a key of the user's own the upstream's
+// bill too.
 func (c *ReportedCost) Total() Money {
+	total := c.Charge.Add(c.CreditFee)
 	if c.BYOK {
-		return c.Charge.Add(c.Upstream)
+		return total.Add(c.Upstream)
 	}
-	return c.Charge
+	return total
 }
 
 // PriceRef names the price that a cost was computed with.

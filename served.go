@@ -3,6 +3,8 @@ package farebox
 import (
 	"fmt"
 	"time"
+
+	"github.com/farebox-go/farebox/internal/fixed"
 )
 
 // Served says what served a call and what it consumed: all that decides what it costs. [Catalog.Price] prices it. Zero
@@ -147,6 +149,21 @@ func (t *Terms) apply(lines []Line) []Line {
 		lines = append(lines, Line{Dimension: DimensionFee, Quantity: 1, Rate: t.Fee.perUnit(), Amount: t.Fee})
 	}
 	return appendShare(lines, DimensionCreditFee, t.CreditFee)
+}
+
+// most is what an amount comes to under the terms, rounded up.
+func (t *Terms) most(m Money) Money {
+	up := func(f Factor) { m = Money{units: m.units.MulQuo(f.units(), factorOne, fixed.AwayFromZero)} }
+	up(t.Discount)
+	up(t.Margin)
+	m = m.Add(t.Fee)
+	up(t.CreditFee)
+	return m
+}
+
+// creditFee is what buying the credit for a charge costs beside it.
+func (t *Terms) creditFee(charge Money) Money {
+	return charge.By(t.CreditFee).Sub(charge)
 }
 
 // appendShare adds a line for what a factor adds to the sum of the lines so far.
