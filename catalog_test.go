@@ -237,7 +237,7 @@ func TestFindNeverGuesses(t *testing.T) {
 		case known(modelKey{key.provider, name}), known(modelKey{key.provider, bare}), dateAtEnd.MatchString(bare),
 			key.provider == "azure" && known(modelKey{"openai", name}),
 			key.provider == "vertex" && strings.Contains(name, "@"), // a version
-			key.provider == "litellm", key.provider == "vercel": // they name the provider, whose model it may be
+			key.provider == "litellm", key.provider == "vercel":     // they name the provider, whose model it may be
 			return
 		}
 		if m, ok := c.Find(key.provider, name); ok {
