@@ -76,7 +76,7 @@ func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
 		return err
 	}
-	if left, limited := g.room(&a.hold, now); limited && left.Less(a.quoted.inputMost().Mul(100)) {
+	if left, limited := g.room(&a.hold, now); limited && isCounted(a.format) && left.Less(a.quoted.inputMost().Mul(100)) {
 		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
 	}
 	if repeat {

@@ -6,10 +6,10 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/farebox-go/farebox/internal/framing"
 	"github.com/farebox-go/farebox/internal/sse"
 )
 
@@ -39,11 +39,12 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 	b := &meteredBody{attempt: a, head: resp.Header, source: resp.Body, reader: resp.Body}
 	encoding := contentEncoding(resp.Header)
 	a.stripUsage = a.stripUsage && isSuccess(resp.StatusCode) && encoding == "" // nothing is taken out of what is encoded
+	kind := framing.OfContentType(resp.Header.Get("Content-Type"))
 	switch {
 	case !isSuccess(resp.StatusCode):
 		b.scanner = &errorScanner{attempt: a}
-	case isEventStream(resp.Header):
-		b.scanStream()
+	case kind != framing.None:
+		b.scanStream(kind)
 	default:
 		b.sniff()
 	}
@@ -63,15 +64,10 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 	return b
 }
 
-func isEventStream(head http.Header) bool {
-	kind, _, _ := strings.Cut(head.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
-}
-
-func (b *meteredBody) scanStream() {
-	scanner := newStreamScanner(b.attempt)
+func (b *meteredBody) scanStream(kind framing.Framing) {
+	scanner := newStreamScanner(b.attempt, kind)
 	b.scanner = scanner
-	if b.attempt.stripUsage {
+	if b.attempt.stripUsage && kind == framing.ServerSent {
 		// The filter sees every event, so it does the scanning too.
 		b.reader = sse.NewFilter(b.source, maxEvent, scanner.event)
 		scanner.filtered = true
@@ -83,7 +79,7 @@ func (b *meteredBody) sniff() {
 	scanner := &sniffingScanner{attempt: b.attempt}
 	b.scanner = scanner
 	if b.attempt.stripUsage {
-		b.reader = &sniffingReader{source: b.source, drop: scanner.asStream().event}
+		b.reader = &sniffingReader{source: b.source, drop: scanner.asStream(framing.ServerSent).event}
 		scanner.stream.filtered = true
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
+	"github.com/farebox-go/farebox/internal/wire/gemini"
 	"github.com/farebox-go/farebox/internal/wire/openai"
 	"github.com/farebox-go/farebox/internal/wire/responses"
 )
@@ -14,6 +15,7 @@ var formats = [...]wire.Format{
 	openai.Format{},
 	responses.Format{},
 	anthropic.Format{},
+	gemini.Format{},
 }
 
 // recognised is a request whose format is known.
@@ -42,3 +44,6 @@ func (m *Meter) recognise(req *http.Request) (r recognised, ok bool) {
 	}
 	return r, false
 }
+
+// isCounted says whether the tokens of requests in a format can be counted; those of all others are bounded by bytes.
+func isCounted(format wire.Format) bool { return format.Name() == (openai.Format{}).Name() }

@@ -94,7 +94,7 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), units: r.Units, serverTools: r.ServerTools,
 		asked: conditions{tier: r.ServiceTier, region: r.Region, speed: r.Speed},
 	}
-	if r.Operation == wire.Chat {
+	if isChat(r.Operation) {
 		e.mostInputs += p.ownPrompt
 	}
 	if r.LongCache {
@@ -114,15 +114,23 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 		e.assumed = true
 	}
 	e.keepToContext(r, m)
-	if r.Operation != wire.Embeddings {
+	if writes(r.Operation) {
 		e.limitOutput(r, m)
 	}
 	return e
 }
 
+// isChat says whether a request is a conversation, which providers put words of their own around.
+func isChat(op wire.Operation) bool { return op == wire.Chat || op == wire.GenerateContent }
+
+// writes says whether the answer to a request is made of tokens that are charged for.
+func writes(op wire.Operation) bool {
+	return op != wire.Embeddings && op != wire.Rerank && op != wire.OCR
+}
+
 // mostOverhead bounds what a provider adds to the text of a request.
 func mostOverhead(r *wire.Request) int64 {
-	if r.Operation != wire.Chat {
+	if !isChat(r.Operation) {
 		return int64(max(r.Inputs, 1)) * tokensPerMessage
 	}
 	overhead := int64(r.Messages)*tokensPerMessage + tokensPerChat
@@ -134,7 +142,7 @@ func mostOverhead(r *wire.Request) int64 {
 
 // keepToContext bounds the input by the model's context window.
 func (e *extent) keepToContext(r *wire.Request, m *Model) {
-	if m.ContextTokens > 0 && r.Operation != wire.Embeddings {
+	if m.ContextTokens > 0 && writes(r.Operation) {
 		e.mostInputs = min(e.mostInputs, saturatingMul(m.ContextTokens, int64(max(r.Inputs, 1))))
 	}
 	e.inputs = min(e.inputs, e.mostInputs)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/farebox-go/farebox/internal/framing"
 )
 
 // The headers that [WithReceiptHeaders] and [ContextWithReceiptHeaders] add to answers.
@@ -38,7 +40,7 @@ func ContextWithReceiptHeaders(ctx context.Context) context.Context {
 // wantsHeaders says whether an answer's head is to tell what it cost.
 func (a *attempt) wantsHeaders(resp *http.Response) bool {
 	asked, _ := a.ctx.Value(receiptHeadersKey).(bool)
-	return (asked || a.meter.receiptHeaders) && !a.request.Stream && !isEventStream(resp.Header)
+	return (asked || a.meter.receiptHeaders) && !a.request.Stream && framing.OfContentType(resp.Header.Get("Content-Type")) == framing.None
 }
 
 // putReceipt reads an answer ahead, and puts what it cost into its head. A provider's own headers of those names, which

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farebox-go/farebox/internal/framing"
 	"github.com/farebox-go/farebox/internal/sse"
 	"github.com/farebox-go/farebox/internal/wire"
 )
@@ -44,7 +45,7 @@ func (s *jsonScanner) close(bool) *wire.Answer { return s.reader.Answer() }
 // filtered, through event. Events may come while another goroutine closes the body.
 type streamScanner struct {
 	attempt  *attempt
-	parser   *sse.Parser
+	parser   framing.Parser
 	deliver  func(name, data []byte)
 	filtered bool
 
@@ -53,8 +54,8 @@ type streamScanner struct {
 	closed bool
 }
 
-func newStreamScanner(a *attempt) *streamScanner {
-	s := &streamScanner{attempt: a, parser: sse.NewParser(maxEvent), reader: a.format.NewStreamReader(&a.request)}
+func newStreamScanner(a *attempt, kind framing.Framing) *streamScanner {
+	s := &streamScanner{attempt: a, parser: kind.New(maxEvent), reader: a.format.NewStreamReader(&a.request)}
 	s.deliver = func(name, data []byte) { s.event(name, data) }
 	return s
 }
@@ -103,35 +104,37 @@ type sniffingScanner struct {
 	chosen  bodyScanner
 }
 
-func (s *sniffingScanner) asStream() *streamScanner {
+func (s *sniffingScanner) asStream(kind framing.Framing) *streamScanner {
 	if s.stream == nil {
-		s.stream = newStreamScanner(s.attempt)
+		s.stream = newStreamScanner(s.attempt, kind)
 	}
 	return s.stream
 }
 
 func (s *sniffingScanner) write(p []byte) {
 	if s.chosen == nil {
-		isJSON, known := beginsJSON(p)
+		filtered := s.stream != nil // a stream of server-sent events, or none
+		kind, known := beginning(p, s.attempt.request.Stream && !filtered)
 		switch {
 		case !known:
 			return
-		case isJSON:
+		case kind == framing.None:
 			s.chosen = newJSONScanner(s.attempt)
 		default:
-			s.chosen = s.asStream()
+			s.chosen = s.asStream(kind)
 		}
 	}
 	s.chosen.write(p)
 }
 
-// beginsJSON says whether a body is one JSON value, by its first byte; known is false while only blanks have come.
-func beginsJSON(p []byte) (isJSON, known bool) {
+// beginning says what a body is by its first byte; known is false while only blanks have come. asked says that a stream was
+// asked for, which an array may be.
+func beginning(p []byte, asked bool) (kind framing.Framing, known bool) {
 	p = bytes.TrimLeft(p, " \t\r\n\ufeff")
 	if len(p) == 0 {
-		return false, false
+		return framing.None, false
 	}
-	return p[0] == '{' || p[0] == '[', true
+	return framing.OfBeginning(p[0], asked), true
 }
 
 func (s *sniffingScanner) nearEnd() bool {
@@ -139,14 +142,14 @@ func (s *sniffingScanner) nearEnd() bool {
 	case s.chosen != nil:
 		return s.chosen.nearEnd()
 	case s.attempt.request.Stream:
-		return s.asStream().nearEnd()
+		return false
 	}
 	return true
 }
 
 func (s *sniffingScanner) close(whole bool) *wire.Answer {
 	if s.chosen == nil {
-		return s.asStream().close(whole)
+		return s.asStream(framing.ServerSent).close(whole)
 	}
 	return s.chosen.close(whole)
 }
@@ -163,11 +166,11 @@ func (r *sniffingReader) Read(p []byte) (int, error) {
 		return r.chosen.Read(p)
 	}
 	n, err := r.source.Read(p)
-	isJSON, known := beginsJSON(p[:n])
+	kind, known := beginning(p[:n], false)
 	switch {
 	case !known:
 		return n, err
-	case isJSON:
+	case kind == framing.None:
 		r.chosen = r.source
 		return n, err
 	}

@@ -1,6 +1,10 @@
 package jsonwalk
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+	"math"
+)
 
 // passState is where the scanner is inside a value that it passes as a whole.
 type passState struct {
@@ -116,13 +120,18 @@ func (s *Scanner) passOn(p []byte) int {
 	n, ended := s.pass.next(p)
 	if s.keep >= 0 {
 		v := &s.values[s.keep]
-		if s.counting() {
+		switch limit := s.plan.wants[s.keep].Limit; {
+		case limit == 0:
 			v.count(p[:n], !begun, ended)
-		} else {
+		case limit == CountRaw:
+			v.counted += int64(n)
+		case limit == SumNumbers:
+			v.sum(p[:n], ended)
+		default:
 			if ended && v.raw == nil {
 				v.raw = s.room(n)
 			}
-			v.take(p[:n], s.plan.wants[s.keep].Limit, ended)
+			v.take(p[:n], limit, ended)
 			if v.found && s.OnValue != nil {
 				s.OnValue(s.keep, v.raw)
 			}
@@ -153,6 +162,18 @@ func (v *scanValue) take(part []byte, limit int, ended bool) {
 		v.raw = append(v.raw, part...)
 	}
 	v.found = ended && !v.over
+}
+
+// sum adds a number once it is complete. A sum that no number can hold stays at the largest.
+func (v *scanValue) sum(part []byte, ended bool) {
+	if v.take(part, maxSummand, ended); !v.found {
+		return
+	}
+	n, err := Int(v.raw)
+	if n = max(n, 0); errors.Is(err, ErrRange) || n > math.MaxInt64-v.counted {
+		n = math.MaxInt64 - v.counted
+	}
+	v.counted += n
 }
 
 // count counts the next part of a string, which has its opening quote at its beginning and its closing one at its end.

@@ -11,9 +11,20 @@ type Want struct {
 	// "choices[].message.content". [] stands for every element of an array, [0] for the first one.
 	Path string
 	// Limit is how many bytes of the value are kept; a value that is longer is dropped and said to be. With the zero
-	// value nothing is kept: the decoded bytes of the strings at the path are counted instead, all together.
+	// value nothing is kept: the decoded bytes of the strings at the path are counted instead, all together. The
+	// constants below count something else.
 	Limit int
 }
+
+// Limits of wants that count what is at their path, all together, and keep nothing.
+const (
+	CountRaw    = -1 // the bytes of the values as they are written
+	CountValues = -2 // the values
+	SumNumbers  = -3 // whole numbers, added up; those below zero count as none
+)
+
+// maxSummand bounds the numbers that are added up, in bytes.
+const maxSummand = 32
 
 // Plan is a list of wants made ready for scanning. It does not change and is safe for concurrent use.
 type Plan struct {

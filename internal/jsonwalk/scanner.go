@@ -59,6 +59,16 @@ func (p *Plan) NewScanner() *Scanner {
 	return &Scanner{plan: p, keep: -1, values: make([]scanValue, len(p.wants))}
 }
 
+// Reset makes the scanner ready for another document, in the memory that it has. What was found and counted is forgotten.
+func (s *Scanner) Reset() {
+	s.state, s.node, s.depth, s.keep = scanValueNext, 0, 0, -1
+	s.name, s.tooLong = s.name[:0], false
+	for i := range s.values {
+		v := &s.values[i]
+		v.found, v.over, v.counter, v.counted = false, false, counter{}, 0
+	}
+}
+
 // Write takes the next piece of the document. It keeps no reference to p.
 func (s *Scanner) Write(p []byte) {
 	for len(p) > 0 && s.state != scanMalformed {
@@ -77,8 +87,8 @@ func (s *Scanner) Value(want int) (raw []byte, found, over bool) {
 	return v.raw, true, false
 }
 
-// Counted returns how many bytes the strings of a counting want have had so far, decoded; those of a string that is
-// still under way included.
+// Counted returns what a counting want has counted so far: the bytes of strings, decoded, those of a string that is
+// still under way included; or what its limit says.
 func (s *Scanner) Counted(want int) int64 {
 	v := &s.values[want]
 	return v.counted + v.counter.total()
@@ -134,6 +144,10 @@ func (s *Scanner) begin(c byte) int {
 	s.keep = -1
 	if s.node >= 0 {
 		s.keep = s.plan.nodes[s.node].want
+	}
+	if s.keep >= 0 && s.plan.wants[s.keep].Limit == CountValues {
+		s.values[s.keep].counted++
+		s.keep = -1
 	}
 	if counts := s.counting(); s.keep < 0 || counts {
 		if s.descend(c) {

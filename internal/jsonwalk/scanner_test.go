@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -211,5 +213,49 @@ func BenchmarkScanner(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestScannerReset: a scanner that is used again says what a new one would, and allocates nothing.
+func TestScannerReset(t *testing.T) {
+	docs := []string{
+		`{"usage":{"n":[1,"}"]},"choices":[{"finish":"stop","content":"h\u00e9"}],"name":"x"}`,
+		`{"name":"` + strings.Repeat("long", 10) + `","choices":[{"content":[{"text":"ab"}]},{"content":"c`,
+		`{`, ``, `]`, `{"a\u0062":{"x":[`,
+		`{"usage":{},"choices":[{"content":"d"}]}`,
+	}
+	s := testPlan.NewScanner()
+	for range 2 {
+		for _, doc := range docs {
+			s.Reset()
+			s.Write([]byte(doc))
+			if got, want := state(s), state(scan(doc, 1<<20)); got != want {
+				t.Errorf("%s:\n got %s\nwant %s", doc, got, want)
+			}
+		}
+	}
+	doc := []byte(docs[0])
+	if n := testing.AllocsPerRun(100, func() { s.Reset(); s.Write(doc) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestScannerCounts(t *testing.T) {
+	t.Parallel()
+	plan := MustPlan(Want{Path: "calls[].args", Limit: CountRaw}, Want{Path: "calls[]", Limit: CountValues},
+		Want{Path: "calls[].n", Limit: SumNumbers}, Want{Path: "huge[]", Limit: SumNumbers})
+	for _, size := range []int{1, 3, 1 << 10} {
+		s := plan.NewScanner()
+		for doc := `{"calls":[{"args":{"a":"\u00e9"},"n":2},{"args":"x","n":40.0},{"b":1,"n":-7},{"args":[1],"n":"x"},5],
+			"huge":[9223372036854775807,1,1e400]}`; doc != ""; {
+			n := min(size, len(doc))
+			s.Write([]byte(doc[:n]))
+			doc = doc[n:]
+		}
+		got := []int64{s.Counted(0), s.Counted(1), s.Counted(2), s.Counted(3)}
+		want := []int64{int64(len(`{"a":"\u00e9"}` + `"x"` + `[1]`)), 5, 42, math.MaxInt64}
+		if !slices.Equal(got, want) || !s.Complete() {
+			t.Errorf("pieces of %d: %d, want %d", size, got, want)
+		}
 	}
 }

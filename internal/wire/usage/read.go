@@ -9,8 +9,8 @@ import (
 	"github.com/farebox-go/farebox/internal/wire"
 )
 
-// maxCount is the largest count that is believed: where the integers of a double end.
-const maxCount = 1 << 53
+// MaxCount is the largest count that is believed: where the integers of a double end.
+const MaxCount = 1 << 53
 
 // quantity is a count as a provider states it. Absent, null and impossible counts are not stated.
 type quantity struct {
@@ -237,7 +237,7 @@ func Count(r *jsonwalk.Reader) (n int64, stated, impossible bool) {
 	if errors.Is(err, jsonwalk.ErrFraction) {
 		n, impossible, err = n+1, true, nil
 	}
-	if err != nil || n < 0 || n > maxCount {
+	if err != nil || n < 0 || n > MaxCount {
 		return 0, false, true
 	}
 	return n, true, impossible
