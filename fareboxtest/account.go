@@ -119,6 +119,12 @@ func (p *Provider) newID(op operation, n int) string {
 	switch {
 	case p.style == OpenRouter:
 		return fmt.Sprintf("gen-%d-%020d", time.Now().Unix(), n)
+	case op == responses:
+		return fmt.Sprintf("resp_%048d", n)
+	case op == messages:
+		return fmt.Sprintf("msg_%024d", n)
+	case op == generate:
+		return fmt.Sprintf("%023d", n)
 	case op == completion:
 		return fmt.Sprintf("cmpl-%029d", n)
 	default:

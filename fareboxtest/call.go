@@ -33,35 +33,51 @@ const (
 	chat operation = iota
 	completion
 	embeddings
+	responses // OpenAI's /responses
+	messages  // Anthropic's /messages
+	generate  // Gemini's :generateContent and :streamGenerateContent
 )
 
 // call is what a Provider reads from a request's body.
 type call struct {
 	op operation
 
-	Model    string   `json:"model"`
-	Models   []string `json:"models"`
-	Messages []struct {
-		Role    string  `json:"role"`
-		Content content `json:"content"`
-	} `json:"messages"`
-	Prompt              texts  `json:"prompt"`
-	Input               texts  `json:"input"`
-	EncodingFormat      string `json:"encoding_format"`
-	Dimensions          int    `json:"dimensions"`
-	Stream              bool   `json:"stream"`
-	N                   int    `json:"n"`
-	MaxTokens           int64  `json:"max_tokens"`
-	MaxCompletionTokens int64  `json:"max_completion_tokens"`
+	Model               string   `json:"model"`
+	Models              []string `json:"models"`
+	Messages            []turn   `json:"messages"`
+	System              content  `json:"system"` // Anthropic's
+	Prompt              texts    `json:"prompt"`
+	Input               texts    `json:"input"`
+	EncodingFormat      string   `json:"encoding_format"`
+	Dimensions          int      `json:"dimensions"`
+	Stream              bool     `json:"stream"`
+	array               bool     // the stream is to be one JSON array
+	N                   int      `json:"n"`
+	MaxTokens           int64    `json:"max_tokens"`
+	MaxCompletionTokens int64    `json:"max_completion_tokens"`
 	StreamOptions       struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 }
 
+// turn is one message of a conversation.
+type turn struct {
+	Role    string  `json:"role"`
+	Content content `json:"content"`
+}
+
 // readCall reads a body. Where it is no JSON, what the call says of itself is missing, and the problem says why.
 func readCall(op operation, body []byte) (*call, *problem) {
 	c := &call{}
-	err := json.Unmarshal(body, c)
+	var err error
+	switch op {
+	case responses:
+		err = c.readResponses(body)
+	case generate:
+		err = c.readGenerate(body)
+	default:
+		err = json.Unmarshal(body, c)
+	}
 	c.op = op
 	if err != nil {
 		return c, &problem{status: http.StatusBadRequest, message: "We could not parse the JSON body of your request: " + err.Error()}
@@ -71,7 +87,7 @@ func readCall(op operation, body []byte) (*call, *problem) {
 
 // promptTokens is the size of the input.
 func (c *call) promptTokens() int64 {
-	var n int64
+	n := Tokens(string(c.System))
 	for _, m := range c.Messages {
 		n += Tokens(string(m.Content))
 	}

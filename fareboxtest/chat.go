@@ -84,8 +84,15 @@ func (a *answer) envelope(object string) body {
 
 // json is the whole answer.
 func (a *answer) json(f *Fault) []byte {
-	if a.call.op == embeddings {
+	switch a.call.op {
+	case embeddings:
 		return a.embeddingsJSON(f)
+	case responses:
+		return encode(a.responsesBody(f, "completed"))
+	case messages:
+		return encode(a.messagesBody(f))
+	case generate:
+		return encode(a.generateBody(f))
 	}
 	b := a.envelope("chat.completion")
 	if a.call.op == completion {

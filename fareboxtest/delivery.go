@@ -15,6 +15,7 @@ type delivery struct {
 	w        http.ResponseWriter
 	ctx      context.Context
 	fault    *Fault
+	array    bool // the stream is the elements of one JSON array, as Gemini's is where nobody asks for events
 	left     bool // the caller has gone before the answer began, or the provider was closed
 }
 
@@ -125,8 +126,12 @@ func (d *delivery) pad(object []byte) []byte {
 }
 
 // sendStream sends a stream, and says how many of its events have been sent when it ends.
-func (d *delivery) sendStream(header http.Header, events []event) (sent int) {
-	d.head(http.StatusOK, "text/event-stream", header)
+func (d *delivery) sendStream(header http.Header, a *answer, events []event) (sent int) {
+	contentType := "text/event-stream"
+	if d.array = a.call.array; d.array {
+		contentType = "application/json"
+	}
+	d.head(http.StatusOK, contentType, header)
 	d.comments(d.provider.style == OpenRouter)
 	f := d.fault
 	for i, e := range events {
@@ -135,7 +140,7 @@ func (d *delivery) sendStream(header http.Header, events []event) (sent int) {
 			return i
 		}
 		if f.Status != 0 && f.ErrorAfter > 0 && i == min(f.ErrorAfter, len(events)-1) {
-			d.streamError(events)
+			d.streamError(a, events)
 			return i
 		}
 		d.comments(false)
@@ -146,15 +151,19 @@ func (d *delivery) sendStream(header http.Header, events []event) (sent int) {
 		if f.Malformed && i == len(events)-1 {
 			data = data[:len(data)-len(data)/3]
 		}
-		last := f.NoDone && i == len(events)-1
-		if !d.write(d.frame(data, last)) {
+		terminator := a.terminator()
+		last := i == len(events)-1 && (f.NoDone || terminator.data == nil)
+		if !d.write(d.frame(event{name: e.name, data: data, first: i == 0}, last)) {
 			return i
 		}
 		d.flush()
 	}
 	d.cutAt(len(events), nil)
-	if !f.NoDone {
-		d.write(d.frame([]byte("[DONE]"), true))
+	if terminator := a.terminator(); !f.NoDone && terminator.data != nil {
+		d.write(d.frame(terminator, true))
+	}
+	if d.array && !f.NoDone {
+		d.write([]byte("]"))
 	}
 	return len(events)
 }
@@ -182,25 +191,33 @@ func (d *delivery) comments(one bool) {
 	if d.provider.style == OpenRouter {
 		text = ": OPENROUTER PROCESSING\n\n"
 	}
-	if n > 0 {
+	if n > 0 && !d.array {
 		d.write(d.newlines([]byte(strings.Repeat(text, n))))
 		d.flush()
 	}
 }
 
-// frame makes an event of data. last says that nothing follows.
-func (d *delivery) frame(data []byte, last bool) []byte {
+// frame makes bytes of an event. last says that nothing follows.
+func (d *delivery) frame(e event, last bool) []byte {
+	data := e.data
+	if d.array {
+		return append([]byte(map[bool]string{true: "[", false: ",\r\n"}[e.first]), data...)
+	}
 	if d.fault.SplitData {
 		var split bytes.Buffer
 		if json.Indent(&split, data, "", " ") == nil {
 			data = bytes.ReplaceAll(split.Bytes(), []byte("\n"), []byte("\ndata: "))
 		}
 	}
-	event := append([]byte("data: "), data...)
-	if !last || !d.fault.NoFinalNewline {
-		event = append(event, "\n\n"...)
+	var framed []byte
+	if e.name != "" {
+		framed = append(append(append(framed, "event: "...), e.name...), '\n')
 	}
-	return d.newlines(event)
+	framed = append(append(framed, "data: "...), data...)
+	if !last || !d.fault.NoFinalNewline {
+		framed = append(framed, "\n\n"...)
+	}
+	return d.newlines(framed)
 }
 
 func (d *delivery) newlines(text []byte) []byte {

@@ -98,7 +98,14 @@ func statusText(status int) string {
 	return fmt.Sprintf("Status %d", status)
 }
 
-func (p *Provider) errorBody(e problem) []byte {
+// errorBody is an error in the shape that the answers to an operation have.
+func (p *Provider) errorBody(op operation, e problem) []byte {
+	switch op {
+	case messages:
+		return encode(p.messagesError(e))
+	case generate:
+		return encode(p.generateError(e))
+	}
 	body := errorBody{Error: p.errorMember(e)}
 	if p.style == OpenRouter {
 		body.UserID = "user_fareboxtest"
@@ -108,7 +115,7 @@ func (p *Provider) errorBody(e problem) []byte {
 
 // check refuses what a provider refuses before a model runs.
 func (p *Provider) check(r *http.Request, c *call) *problem {
-	if key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); p.key != "" && key != p.key {
+	if p.key != "" && keyOf(r) != p.key {
 		return &problem{status: http.StatusUnauthorized}
 	}
 	model := p.find(c)
@@ -127,15 +134,28 @@ func (p *Provider) check(r *http.Request, c *call) *problem {
 	return nil
 }
 
+// keyOf is the key that a request carries, wherever its provider wants it.
+func keyOf(r *http.Request) string {
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return bearer
+	}
+	for _, name := range [...]string{"X-Api-Key", "X-Goog-Api-Key"} {
+		if key := r.Header.Get(name); key != "" {
+			return key
+		}
+	}
+	return r.URL.Query().Get("key")
+}
+
 // refuse sends a problem of the call's own making.
-func (p *Provider) refuse(d *delivery, r *record, e *problem) {
+func (p *Provider) refuse(d *delivery, r *record, op operation, e *problem) {
 	p.setStatus(r, e.status)
 	d.head(e.status, "application/json", nil)
-	d.write(p.errorBody(*e))
+	d.write(p.errorBody(op, *e))
 }
 
 // sendFault sends the error of a fault in the answer's place.
-func (p *Provider) sendFault(d *delivery, r *record) {
+func (p *Provider) sendFault(d *delivery, r *record, op operation) {
 	f := d.fault
 	status, header := f.Status, http.Header{}
 	if f.InsideOK {
@@ -147,7 +167,7 @@ func (p *Provider) sendFault(d *delivery, r *record) {
 	body, contentType := []byte(f.Body), "application/json"
 	switch {
 	case f.Body == "":
-		body = p.errorBody(f.problem())
+		body = p.errorBody(op, f.problem())
 	case strings.HasPrefix(f.Body, "<"):
 		contentType = "text/html"
 	}
@@ -160,12 +180,23 @@ func (f *Fault) problem() problem {
 	return problem{status: f.Status, message: f.Message, code: f.Code, upstream: true}
 }
 
-// streamError reports an error in the middle of a stream: OpenRouter in a chunk that looks like the others, OpenAI in an
-// event of nothing but the error.
-func (d *delivery) streamError(events []event) {
+// streamError reports an error in the middle of a stream: OpenRouter in a chunk that looks like the others, the rest in
+// an event of nothing but the error.
+func (d *delivery) streamError(a *answer, events []event) {
 	p := d.provider
-	if p.style != OpenRouter {
-		d.write(d.frame(encode(errorBody{Error: p.errorMember(d.fault.problem())}), true))
+	switch {
+	case a.call.op == responses:
+		member := p.errorMember(d.fault.problem())
+		d.write(d.frame(event{name: "error", data: encode(responsesError{Type: "error", Code: member.Code, Message: member.Message})}, true))
+		return
+	case a.call.op == messages:
+		d.write(d.frame(event{name: "error", data: p.errorBody(messages, d.fault.problem())}, true))
+		return
+	case a.call.op == generate:
+		d.write(d.frame(event{data: p.errorBody(generate, d.fault.problem())}, true))
+		return
+	case p.style != OpenRouter:
+		d.write(d.frame(event{data: encode(errorBody{Error: p.errorMember(d.fault.problem())})}, true))
 		return
 	}
 	var last body
@@ -180,8 +211,8 @@ func (d *delivery) streamError(events []event) {
 	if !d.fault.Bill {
 		last.Usage = nil
 	}
-	d.write(d.frame(encode(last), false))
-	d.write(d.frame([]byte("[DONE]"), true))
+	d.write(d.frame(event{data: encode(last)}, false))
+	d.write(d.frame(a.terminator(), true))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {

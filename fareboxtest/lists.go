@@ -123,7 +123,7 @@ func (p *Provider) serveGeneration(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
 	found, ok := p.lookUp(id)
 	if !ok {
-		writeJSON(w, http.StatusNotFound, p.errorBody(problem{status: http.StatusNotFound, message: "Generation " + id + " not found"}))
+		writeJSON(w, http.StatusNotFound, p.errorBody(chat, problem{status: http.StatusNotFound, message: "Generation " + id + " not found"}))
 		return
 	}
 	writeJSON(w, http.StatusOK, encode(map[string]generation{"data": found}))

@@ -2,7 +2,7 @@ package fareboxtest
 
 import "slices"
 
-// Style is whose wire format a Provider speaks.
+// Style is whose ways a Provider has.
 type Style int
 
 const (
@@ -11,12 +11,21 @@ const (
 	// OpenRouter answers as openrouter.ai does: the cost in every usage, usage in every stream, comments and white space
 	// while the caller waits, and a record of each generation to look up.
 	OpenRouter
+	// Anthropic answers as api.anthropic.com does: POST /v1/messages.
+	Anthropic
+	// Gemini answers as generativelanguage.googleapis.com does: POST /v1beta/models/{model}:generateContent.
+	Gemini
 )
 
 // String is the provider's name, as it stands in farebox's catalog.
 func (s Style) String() string {
-	if s == OpenRouter {
+	switch s {
+	case OpenRouter:
 		return "openrouter"
+	case Anthropic:
+		return "anthropic"
+	case Gemini:
+		return "google"
 	}
 	return "openai"
 }
@@ -24,7 +33,8 @@ func (s Style) String() string {
 // Option configures a Provider.
 type Option func(*Provider)
 
-// WithStyle chooses the wire format. The default is OpenAI.
+// WithStyle chooses whose ways the provider has: its base URL, its costs and, of OpenAI's formats, its details. Every style
+// serves every format. The default is OpenAI.
 func WithStyle(style Style) Option {
 	return func(p *Provider) { p.style = style }
 }

@@ -93,10 +93,14 @@ func (p *Provider) shutDown() {
 	p.handlers.Wait()
 }
 
-// URL is the base URL to which "/chat/completions" is added. It holds no key.
+// URL is the base URL as the provider's own SDKs take it: that to which "/chat/completions" is added or, in the styles of
+// Anthropic and Gemini, that to which "/v1/messages" or "/v1beta/models" is. It holds no key.
 func (p *Provider) URL() string {
-	if p.style == OpenRouter {
+	switch p.style {
+	case OpenRouter:
 		return p.origin + "/api/v1"
+	case Anthropic, Gemini:
+		return p.origin
 	}
 	return p.origin + "/v1"
 }
@@ -108,13 +112,19 @@ func (p *Provider) Endpoint() farebox.Endpoint {
 	if key == "" {
 		key = "fareboxtest"
 	}
-	if p.style == OpenRouter {
+	switch p.style {
+	case OpenRouter:
 		return farebox.OpenRouter(key).WithBaseURL(p.URL()).WithName(p.name)
+	case Anthropic:
+		return farebox.Anthropic(key).WithBaseURL(p.origin + "/v1").WithName(p.name)
+	case Gemini:
+		return farebox.Gemini(key).WithBaseURL(p.origin + "/v1beta").WithName(p.name)
 	}
 	return farebox.OpenAI(key).WithBaseURL(p.URL()).WithName(p.name)
 }
 
-// ServeHTTP answers a request, whatever stands before "/chat/completions" in its path. It lets a Provider be put behind a
+// ServeHTTP answers a request, whatever stands before "/chat/completions" in its path. Every Provider serves every format:
+// OpenAI's completions, embeddings and responses, Anthropic's messages, and Gemini's generateContent. It lets a Provider be put behind a
 // server or a middleware of your own.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.enter() {
@@ -129,12 +139,18 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.serveCall(w, r, completion)
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/embeddings"):
 		p.serveCall(w, r, embeddings)
+	case r.Method == http.MethodPost && strings.HasSuffix(path, "/responses"):
+		p.serveCall(w, r, responses)
+	case r.Method == http.MethodPost && strings.HasSuffix(path, "/messages"):
+		p.serveCall(w, r, messages)
+	case r.Method == http.MethodPost && (strings.HasSuffix(path, ":generateContent") || strings.HasSuffix(path, ":streamGenerateContent")):
+		p.serveCall(w, r, generate)
 	case r.Method == http.MethodGet && strings.HasSuffix(path, "/models"):
 		writeJSON(w, http.StatusOK, p.listModels())
 	case r.Method == http.MethodGet && strings.HasSuffix(path, "/generation") && p.style == OpenRouter:
 		p.serveGeneration(w, r)
 	default:
-		writeJSON(w, http.StatusNotFound, p.errorBody(problem{
+		writeJSON(w, http.StatusNotFound, p.errorBody(chat, problem{
 			status: http.StatusNotFound, message: fmt.Sprintf("Unknown request URL: %s %s", r.Method, r.URL.Path), code: "unknown_url",
 		}))
 	}
@@ -160,6 +176,9 @@ func (p *Provider) serveCall(w http.ResponseWriter, r *http.Request, op operatio
 		return // the caller left while sending: the call has not arrived
 	}
 	call, bad := readCall(op, body)
+	if op == generate {
+		call.readGenerateURL(r.URL)
+	}
 	rec, fault, gate := p.arrive(r, call, body)
 	defer func() { p.finish(rec, r.Context().Err() != nil) }()
 	d := &delivery{provider: p, w: w, ctx: r.Context(), fault: fault}
@@ -171,7 +190,7 @@ func (p *Provider) serveCall(w http.ResponseWriter, r *http.Request, op operatio
 		bad = p.check(r, call)
 	}
 	if bad != nil {
-		p.refuse(d, rec, bad)
+		p.refuse(d, rec, op, bad)
 		return
 	}
 	answer := p.answer(rec.GenerationID, call)
@@ -186,7 +205,7 @@ func (p *Provider) deliver(d *delivery, rec *record, a *answer) {
 		p.bill(rec, a.usage, a.cost)
 	}
 	if replaced && (d.fault.ErrorAfter == 0 || !a.call.Stream) {
-		p.sendFault(d, rec)
+		p.sendFault(d, rec, a.call.op)
 		return
 	}
 	p.setStatus(rec, http.StatusOK)
@@ -196,7 +215,7 @@ func (p *Provider) deliver(d *delivery, rec *record, a *answer) {
 		return
 	}
 	events := a.events(d.fault)
-	if sent := d.sendStream(header, events); sent < len(events) && p.stopOnCancel && d.ctx.Err() != nil {
+	if sent := d.sendStream(header, a, events); sent < len(events) && p.stopOnCancel && d.ctx.Err() != nil {
 		usage, cost := a.partial(events[:sent])
 		p.bill(rec, usage, cost)
 	}
@@ -206,6 +225,12 @@ func (p *Provider) deliver(d *delivery, rec *record, a *answer) {
 func (p *Provider) answerHeader(a *answer) http.Header {
 	if p.style == OpenRouter {
 		return http.Header{"X-Generation-Id": {a.id}}
+	}
+	switch a.call.op {
+	case messages:
+		return http.Header{"Request-Id": {"req_" + a.id}}
+	case generate:
+		return nil
 	}
 	return http.Header{"X-Request-Id": {"req_" + a.id}, "Openai-Version": {"2020-10-01"}}
 }

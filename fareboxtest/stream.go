@@ -8,7 +8,9 @@ import (
 
 // event is one chunk of a stream, and how much of the output it carries.
 type event struct {
+	name      string // where the format names its events
 	data      []byte
+	first     bool  // nothing went before
 	tokens    int64 // reasoning included
 	reasoning int64
 }
@@ -25,6 +27,14 @@ type piece struct {
 // events is the answer chunk by chunk, a word in each and the choices in turn, then the reasons to finish, then the usage
 // where the style sends it.
 func (a *answer) events(f *Fault) []event {
+	switch a.call.op {
+	case responses:
+		return a.responsesEvents(f)
+	case messages:
+		return a.messagesEvents(f)
+	case generate:
+		return a.generateEvents(f)
+	}
 	var events []event
 	sent := make([]int, len(a.choices)) // of each choice, bytes of text so far
 	for queues := a.pieces(); len(queues) > 0; {
@@ -44,6 +54,17 @@ func (a *answer) events(f *Fault) []event {
 		events = append(events, event{data: encode(b)})
 	}
 	return events
+}
+
+// terminator is what a stream ends with; without data, its last event is the end.
+func (a *answer) terminator() event {
+	switch a.call.op {
+	case responses, generate:
+		return event{}
+	case messages:
+		return event{name: "message_stop", data: []byte(`{"type":"message_stop"}`)}
+	}
+	return event{data: []byte("[DONE]")}
 }
 
 // streamsUsage says whether a stream carries usage: OpenAI's on request only.

@@ -44,6 +44,14 @@ func (a *answer) usageJSON(f *Fault) json.RawMessage {
 	if f.NoUsage {
 		return nil
 	}
+	switch a.call.op {
+	case responses:
+		return rewritten(f, a.responsesUsage())
+	case messages:
+		return rewritten(f, a.messagesUsage(a.usage))
+	case generate:
+		return rewritten(f, a.generateUsage(a.usage))
+	}
 	u := wireUsage{PromptTokens: a.usage.Prompt, TotalTokens: a.usage.Prompt + a.usage.Completion}
 	if a.call.op != embeddings {
 		a.addCompletion(&u)
@@ -51,7 +59,12 @@ func (a *answer) usageJSON(f *Fault) json.RawMessage {
 	if a.style == OpenRouter {
 		a.addCost(&u)
 	}
-	data := encode(u)
+	return rewritten(f, u)
+}
+
+// rewritten is a usage with what a fault changes in it.
+func rewritten(f *Fault, usage any) json.RawMessage {
+	data := encode(usage)
 	if f.RewriteUsage == nil {
 		return data
 	}
