@@ -63,11 +63,15 @@ type Model struct {
 type Catalog struct {
 	mu    sync.Mutex // writers only
 	state atomic.Pointer[catalogState]
+
+	refreshing sync.Mutex          // one refresh at a time
+	fetched    map[string]*fetched // by URL; of refreshing
 }
 
 // catalogState never changes once it is published.
 type catalogState struct {
 	added    map[modelKey]*catalogModel
+	listed   map[modelKey]*catalogModel // of lists that were read, joined with what the snapshot has
 	embedded map[modelKey]*catalogModel
 	asOf     time.Time
 }
@@ -78,6 +82,7 @@ type modelKey struct{ provider, name string }
 type catalogModel struct {
 	Model
 	tables []priceTable
+	rank   int // of the list that priced it; 0: the snapshot, or none
 }
 
 // NewCatalog returns a catalog of the embedded snapshot. The snapshot is decoded on first use and shared.
@@ -137,17 +142,24 @@ func (c *Catalog) Find(provider, name string) (Model, bool) {
 func (c *Catalog) Models() iter.Seq[Model] {
 	state := c.load()
 	return func(yield func(Model) bool) {
-		for key, m := range state.added {
-			if key.name == m.Name && !yield(m.Model) {
-				return
-			}
-		}
-		for key, m := range state.embedded {
-			if _, hidden := state.added[key]; !hidden && key.name == m.Name && !yield(m.Model) {
-				return
+		layers := [...]map[modelKey]*catalogModel{state.added, state.listed, state.embedded}
+		for i, layer := range layers {
+			for key, m := range layer {
+				if key.name == m.Name && !anyHas(layers[:i], key) && !yield(m.Model) {
+					return
+				}
 			}
 		}
 	}
+}
+
+func anyHas(layers []map[modelKey]*catalogModel, key modelKey) bool {
+	for _, layer := range layers {
+		if _, ok := layer[key]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // AsOf is the date of the newest price source in the catalog.
@@ -165,6 +177,9 @@ func (s *catalogState) exact(provider, name string) *catalogModel {
 		return m
 	}
 	if m := s.added[modelKey{"", name}]; m != nil {
+		return m
+	}
+	if m := s.listed[modelKey{provider, name}]; m != nil {
 		return m
 	}
 	return s.embedded[modelKey{provider, name}]

@@ -26,6 +26,7 @@ type Meter struct {
 	ownBase   *http.Transport // base, where farebox made it
 	unsettled unsettled
 	tokens    tokenLearner
+	refresher *refresher    // nil: nothing keeps the catalog current
 	unpriced  *catalogModel // the stated price of models that have none; without tables: there is no such price
 
 	leaveUsage      bool
@@ -106,9 +107,10 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		}
 	}
 	var err error
-	if m.telemetry, err = newTelemetry(config, &m.guard); err != nil {
+	if m.telemetry, err = newTelemetry(config, &m.guard, m.catalog); err != nil {
 		return nil, fmt.Errorf("farebox: telemetry: %w", err)
 	}
+	m.refresher = startRefresh(config.refresh, m.catalog, m.logger)
 	return m, nil
 }
 
@@ -257,6 +259,7 @@ func (m *Meter) shut(ctx context.Context) (err error) {
 	m.closed.Lock()
 	m.closed.yes = true
 	m.closed.Unlock()
+	m.refresher.stop()
 	drained := make(chan struct{})
 	go func() {
 		m.open.Wait()

@@ -31,6 +31,7 @@ type meterConfig struct {
 	catalog    *Catalog
 	models     []Model
 	unpriced   Rates
+	refresh    *Refresh
 	budgets    []Budget
 	endpoints  []Endpoint
 	sinks      []Sink

@@ -43,6 +43,7 @@ const (
 	metricRefusals    = "farebox.budget.refusals"
 	metricUtilization = "farebox.budget.utilization"
 	metricUnmetered   = "farebox.unmetered"
+	metricCatalogAge  = "farebox.catalog.age" // seconds since the newest price source
 
 	tokenTypeInput  = "input"
 	tokenTypeOutput = "output"

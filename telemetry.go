@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -32,7 +33,7 @@ type telemetry struct {
 	registration metric.Registration
 }
 
-func newTelemetry(config *meterConfig, g *Guard) (*telemetry, error) {
+func newTelemetry(config *meterConfig, g *Guard, catalog *Catalog) (*telemetry, error) {
 	tracers, meters := config.tracers, config.meters
 	if tracers == nil {
 		tracers = otel.GetTracerProvider()
@@ -42,7 +43,7 @@ func newTelemetry(config *meterConfig, g *Guard) (*telemetry, error) {
 	}
 	t := &telemetry{tracer: tracers.Tracer(scopeName), metricTags: config.metricTags}
 	m := meters.Meter(scopeName)
-	var errs [9]error
+	var errs [10]error
 	t.cost, errs[0] = m.Float64Counter(metricCost, metric.WithUnit("{USD}"), metric.WithDescription("What calls cost."))
 	t.unpriced, errs[1] = m.Int64Counter(metricUnpriced, metric.WithUnit("{call}"), metric.WithDescription("Attempts whose cost is not known."))
 	t.refusals, errs[2] = m.Int64Counter(metricRefusals, metric.WithUnit("{call}"), metric.WithDescription("Calls refused before they were sent."))
@@ -52,8 +53,16 @@ func newTelemetry(config *meterConfig, g *Guard) (*telemetry, error) {
 	var utilization metric.Float64ObservableGauge
 	utilization, errs[6] = m.Float64ObservableGauge(metricUtilization, metric.WithUnit("1"), metric.WithDescription("Share of a budget's cap that is spent or held."))
 	t.unmetered, errs[8] = m.Int64Counter(metricUnmetered, metric.WithUnit("{request}"), metric.WithDescription("Requests that could not be metered."))
-	if errs[6] == nil {
-		t.registration, errs[7] = m.RegisterCallback(observeUtilization(g, utilization), utilization)
+	var age metric.Float64ObservableGauge
+	age, errs[9] = m.Float64ObservableGauge(metricCatalogAge, metric.WithUnit("s"), metric.WithDescription("Time since the newest price source of the catalog."))
+	if errs[6] == nil && errs[9] == nil {
+		budgets := observeUtilization(g, utilization)
+		t.registration, errs[7] = m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+			if asOf := catalog.AsOf(); !asOf.IsZero() {
+				o.ObserveFloat64(age, time.Since(asOf).Seconds())
+			}
+			return budgets(ctx, o)
+		}, utilization, age)
 	}
 	return t, errors.Join(errs[:]...)
 }

@@ -198,6 +198,8 @@ func readable(data []byte, err error) error {
 		offset = kind.Offset
 	case errors.Is(err, io.EOF):
 		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is cut short")
 	}
 	if offset < 0 || offset > int64(len(data)) {
 		return err
