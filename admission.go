@@ -1,5 +1,13 @@
 package farebox
 
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
 // WhenFull says what becomes of a call that does not fit a budget. Where several budgets refuse, that of the one in the
 // [BudgetError] counts.
 type WhenFull string
@@ -25,4 +33,66 @@ func (w WhenFull) isKnown() bool {
 		return true
 	}
 	return false
+}
+
+// ContextWithWhenFull returns a context whose calls that do not fit a budget do as w says, whatever the budget does.
+func ContextWithWhenFull(ctx context.Context, w WhenFull) context.Context {
+	return context.WithValue(ctx, whenFullKey, w)
+}
+
+// WithWhenFull makes the call do as w says where it does not fit a budget, whatever the budget says.
+func WithWhenFull(w WhenFull) CallOption {
+	return callOption(func(o *callOptions) error {
+		if !w.isKnown() {
+			return fmt.Errorf("WithWhenFull: %q is not known: want Refuse, Fit, Degrade or Wait", w)
+		}
+		o.whenFull = w
+		return nil
+	})
+}
+
+// holdMoney holds the most that the attempt can cost, or makes it fit as the budget or the call says. repeat says that
+// the call was refused before: if it is again, that is not counted again.
+func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
+	for {
+		err := a.tryHolding(body, now, repeat)
+		var refused *BudgetError
+		if repeat || !errors.As(err, &refused) {
+			return err
+		}
+		switch asked, _ := a.ctx.Value(whenFullKey).(WhenFull); cmp.Or(asked, refused.whenFull) {
+		case Fit:
+			return a.fit(body, refused)
+		case Degrade:
+			refused.whenFull = Degrade
+			return refused
+		case Wait:
+			again, err := a.waitForRoom(refused, now)
+			if !again {
+				return err
+			}
+			a.hold.forget()
+			now = time.Now()
+		default:
+			return refused
+		}
+	}
+}
+
+// tryHolding holds the most that the attempt can cost. Where the bound by bytes is worth more than a hundredth of what the
+// budgets have left, the tokens are counted first; below that it would change nothing that matters.
+func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
+	g, by := &a.meter.guard, a.spender()
+	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
+		return err
+	}
+	if left, limited := g.room(&a.hold, now); limited && isCounted(a.format) && left.Less(a.quoted.inputMost().Mul(100)) {
+		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
+	}
+	if repeat {
+		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {
+			return err
+		}
+	}
+	return g.take(&a.hold, by, &a.quoted, now)
 }

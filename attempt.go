@@ -22,6 +22,7 @@ type attempt struct {
 	format  wire.Format
 	request wire.Request
 	body    []byte // of the request, as the caller made it; nil once the attempt has ended
+	fitted  []byte // with a lower output limit; nil: it is sent as it came
 	ep      *endpoint
 	call    *call // the Client's call that it belongs to; nil under another SDK
 	quoted  quoted
@@ -68,25 +69,6 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 	return a, nil
 }
 
-// holdMoney holds the most that the attempt can cost. Where the bound by bytes is worth more than a hundredth of what the
-// budgets have left, the tokens are counted first; below that it would change nothing that matters.
-// repeat says that the call was refused before: if it is again, that is not counted again.
-func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
-	g, by := &a.meter.guard, a.spender()
-	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
-		return err
-	}
-	if left, limited := g.room(&a.hold, now); limited && isCounted(a.format) && left.Less(a.quoted.inputMost().Mul(100)) {
-		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
-	}
-	if repeat {
-		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {
-			return err
-		}
-	}
-	return g.take(&a.hold, by, &a.quoted, now)
-}
-
 func (a *attempt) spender() *spender {
 	return &spender{
 		endpoint: a.ep.name, keyLabel: a.ep.keyLabel, keyHash: a.ep.keyHash,
@@ -113,6 +95,9 @@ func (a *attempt) startReceipt(now time.Time) {
 
 // outgoing is the request as it is sent: with the edits that metering needs, and traced.
 func (a *attempt) outgoing(req *http.Request, body []byte) *http.Request {
+	if a.fitted != nil {
+		body = a.fitted
+	}
 	if a.request.Stream && !a.request.IncludeUsage && a.ep.provider.streamUsage == usageOnRequest && !a.meter.leaveUsage {
 		if edited, err := a.format.IncludeUsage(body); err == nil {
 			body, a.stripUsage = edited, true
@@ -470,7 +455,7 @@ func (a *attempt) finish() {
 		r.Flags = append(r.Flags, FlagAssumedLimit)
 	}
 	r.Duration = time.Since(r.Start)
-	a.body = nil // what waits to be reconciled must not keep it
+	a.body, a.fitted = nil, nil // what waits to be reconciled must not keep it
 	if a.hold.wouldRefuse {
 		r.Flags = append(r.Flags, FlagWouldRefuse)
 	}

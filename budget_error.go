@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/farebox-go/farebox/internal/guard"
 )
 
 // RefusalReason says why a call did not fit.
@@ -58,8 +60,9 @@ type BudgetError struct {
 	// Waited is how long the call had waited for room.
 	Waited time.Duration
 
-	cause    error    // what ended the waiting
-	whenFull WhenFull // the budget's, or the call's own
+	cause    error      // what ended the waiting
+	whenFull WhenFull   // the budget's, or the call's own
+	counted  guard.Mask // the budgets of the call that counted a refusal
 }
 
 // Error says which budget refused, why, what would fit and when.

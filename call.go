@@ -41,6 +41,7 @@ type call struct {
 	edits    []string
 	body     []byte
 	sent     bool
+	timer    *time.Timer // ends the attempt
 	answer   *wire.Answer
 
 	mu       sync.Mutex
@@ -101,6 +102,9 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 		}
 	}
 	ctx = ContextWithTags(ctx, options.tags)
+	if options.whenFull != "" {
+		ctx = ContextWithWhenFull(ctx, options.whenFull)
+	}
 	this := &call{spec: spec, client: c, id: newID(time.Now()), header: options.header, endpoint: first, model: spec.model}
 	ctx, this.span = c.meter.telemetry.startCall(ctx, string(spec.op), spec.model)
 	candidates, err := c.candidates(ctx, first, spec, body)
@@ -143,7 +147,7 @@ func (c *Client) attempt(ctx context.Context, this *call, body []byte, read answ
 		return fmt.Errorf("farebox: endpoint %s: %w", this.endpoint.name, stripURL(err))
 	}
 	this.setHeader(req.Header)
-	this.body, this.sent, this.answer = body, false, nil
+	this.body, this.sent, this.answer, this.timer = body, false, nil, timer
 	resp, err := c.http.Do(req)
 	if err != nil {
 		stop()

@@ -17,6 +17,7 @@ const (
 	receiptsKey
 	callKey
 	meteredKey
+	whenFullKey
 	receiptHeadersKey
 )
 

@@ -19,7 +19,8 @@ type Guard struct {
 
 	mu       sync.RWMutex
 	budgets  []*budget
-	revision int // how often a budget has come
+	revision int           // how often they have changed
+	change   chan struct{} // closed at the next change; nil: nobody waits for it
 	paused   map[Target]struct{}
 }
 
@@ -45,6 +46,7 @@ func (g *Guard) Pause(t Target) {
 		g.paused = make(map[Target]struct{})
 	}
 	g.paused[t] = struct{}{}
+	g.revise()
 }
 
 // Resume undoes Pause.
@@ -102,6 +104,9 @@ func (g *Guard) match(h *hold, by *spender, q *quoted, now time.Time) error {
 	}
 	return nil
 }
+
+// forget makes the hold one of no budgets again. Nothing is held by it.
+func (h *hold) forget() { h.n, h.wouldRefuse = 0, false }
 
 func (h *hold) add(b *budget, value string, counter *guard.Counter) {
 	h.budgets[h.n], h.values[h.n], h.counters[h.n] = b, value, counter
@@ -191,6 +196,15 @@ func (g *Guard) take(h *hold, by *spender, q *quoted, now time.Time) error {
 	return nil
 }
 
+// forgive takes a refusal out of the count again, since the call is to be made to fit.
+func (g *Guard) forgive(h *hold, refused *BudgetError) {
+	var in [guard.MaxPostings]guard.Posting
+	for i, counter := range h.counters[:h.n] {
+		in[i].Counter = counter
+	}
+	g.core.Forgive(in[:h.n], refused.counted)
+}
+
 // postings asks every budget of the hold for what the call may take of it.
 func (h *hold) postings(in *[guard.MaxPostings]guard.Posting, q *quoted) []guard.Posting {
 	for i, b := range h.budgets[:h.n] {
@@ -244,7 +258,7 @@ func (g *Guard) refusal(h *hold, d *guard.Decision, by *spender, q *quoted, now 
 	}
 	b := h.budgets[d.Posting]
 	e := b.refuse(reason, h.values[d.Posting], by, q)
-	e.ResetAt, e.whenFull = d.ResetAt, b.WhenFull
+	e.ResetAt, e.whenFull, e.counted = d.ResetAt, b.WhenFull, d.Refused
 	e.OutputTokens = g.outputThatFits(h, q, now)
 	room, _ := g.roomIn(e.Unit, h, now)
 	if e.Unit == UnitUSD {

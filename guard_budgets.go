@@ -41,7 +41,7 @@ func (g *Guard) add(budgets []Budget) error {
 		g.seed(b, nil, now)
 	}
 	g.budgets = append(slices.Clip(g.budgets), added...)
-	g.revision++
+	g.revise()
 	return nil
 }
 
@@ -85,8 +85,8 @@ func (g *Guard) Set(b Budget) error {
 		}
 	} else {
 		g.seed(next, before, time.Now())
-		g.revision++
 	}
+	g.revise()
 	g.budgets = slices.Clone(g.budgets)
 	g.budgets[i] = next
 	return nil
@@ -116,6 +116,9 @@ func (g *Guard) Remove(name string) bool {
 	kept := slices.DeleteFunc(slices.Clone(g.budgets), func(b *budget) bool { return b.Name == name })
 	removed := len(kept) < len(g.budgets)
 	g.budgets = kept
+	if removed {
+		g.revise()
+	}
 	return removed
 }
 

@@ -41,8 +41,9 @@ type Meter struct {
 		sync.RWMutex
 		list []*endpoint
 	}
-	open   sync.WaitGroup // attempts in flight
-	closed struct {
+	open    sync.WaitGroup // attempts in flight
+	closing chan struct{}  // closed when Close is called
+	closed  struct {
 		sync.Mutex
 		yes  bool
 		once sync.Once
@@ -79,6 +80,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		catalog: config.catalog, sinks: config.sinks, logger: config.logger, base: config.base,
 		leaveUsage: config.leaveUsage, refuseUnmetered: config.refuseUnmetered, maxRequestBytes: config.maxRequestBytes,
 		receiptHeaders: config.receiptHeaders, decoders: config.decoders,
+		closing: make(chan struct{}),
 	}
 	m.ledger.size = config.ledgerSize
 	m.guard.ledger = &m.ledger
@@ -258,6 +260,7 @@ func (m *Meter) Close(ctx context.Context) error {
 func (m *Meter) shut(ctx context.Context) (err error) {
 	m.closed.Lock()
 	m.closed.yes = true
+	close(m.closing)
 	m.closed.Unlock()
 	m.refresher.stop()
 	drained := make(chan struct{})

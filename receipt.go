@@ -92,6 +92,8 @@ type Receipt struct {
 	Partial      bool     `json:"partial,omitzero"`    // the answer was cut short, by either side
 	Edits        []string `json:"edits,omitempty"`     // what farebox changed in the request
 	Flags        []Flag   `json:"flags,omitempty"`
+	// FittedOutput is the output limit that a call was given to fit a budget; see [Fit]. 0: it kept its own.
+	FittedOutput int64 `json:"fitted_output,omitzero"`
 
 	Usage      Usage           `json:"usage,omitzero"`
 	Iterations []Iteration     `json:"iterations,omitempty"` // what was consumed, and is billed, beside Usage

@@ -24,6 +24,7 @@ type callOptions struct {
 	header   http.Header
 	tags     Tags
 	endpoint string
+	whenFull WhenFull
 }
 
 // bodyField is a top-level member of the request's JSON.
@@ -169,6 +170,7 @@ func appendMember(out []byte, name string, value []byte) []byte {
 const (
 	editIncludeUsage = "stream_options.include_usage"     // WithoutStreamUsage
 	editIdentity     = "Accept-Encoding: identity"        // WithoutStreamUsage
+	editFit          = "output_limit"                     // only where a budget is Fit
 	editOutputLimit  = "max_tokens→max_completion_tokens" // set MaxCompletionTokens, or an explicit field, yourself
 )
 

@@ -170,3 +170,15 @@ func (c *Counter) overrun() {
 		c.overruns++
 	}
 }
+
+// Forgive takes the refusals that a decision has counted out of the count again: the same call is about to be asked for
+// in another form.
+func (g *Guard) Forgive(postings []Posting, set Mask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range postings {
+		if c := postings[i].Counter.live(); set.Has(i) && c.refusals > 0 {
+			c.refusals--
+		}
+	}
+}

@@ -219,6 +219,13 @@ type Format interface {
 	ReadError(status int, body []byte) Error
 }
 
+// OutputLimiter is a [Format] that can lower the output limit of a request.
+type OutputLimiter interface {
+	// LimitOutput returns a copy of the body with an output limit, of each answer, of so many tokens. newest says that the
+	// endpoint takes the newest name for the limit only. The error is that the request cannot have such a limit.
+	LimitOutput(of *Request, body []byte, limit int64, newest bool) ([]byte, error)
+}
+
 // Reader reads an answer's body as it passes. Its memory is bounded whatever the body's size.
 // Not safe for concurrent use.
 type Reader interface {
