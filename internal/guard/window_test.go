@@ -65,6 +65,16 @@ func wantMidnight(t *testing.T, start time.Time) {
 	if before := start.Add(-1); civil(before) >= civil(start) {
 		t.Errorf("%v: %v is not the first instant of its date", start.Location(), start)
 	}
+	if offset(start) == offset(start.Add(-24*time.Hour)) && offset(start) == offset(start.Add(24*time.Hour)) {
+		return
+	}
+	// Where the clock changes, a date may be shown, left and come back: it opens when it is shown first.
+	for before := start.Add(-24 * time.Hour); before.Before(start); before = before.Add(5 * time.Minute) {
+		if civil(before) >= civil(start) {
+			t.Errorf("%v: %v opens its date, which was shown at %v already", start.Location(), start, before)
+			return
+		}
+	}
 }
 
 func TestDaysInEveryZone(t *testing.T) {
@@ -87,25 +97,29 @@ func TestDaysInEveryZone(t *testing.T) {
 func TestWeeksInEveryZone(t *testing.T) {
 	t.Parallel()
 	for i, loc := range zones(t) {
-		weekday := time.Weekday(i % 7)
-		date := int64(math.MinInt64)
-		walk(t, guard.Window{Kind: guard.Week, Weekday: weekday, Location: loc}, firstDay, lastDay, func(start, _ time.Time) {
-			wantMidnight(t, start)
-			if start.Weekday() != weekday {
-				t.Errorf("%v: week starts %v, want %v", loc, start, weekday)
+		for weekday := time.Sunday; weekday <= time.Saturday; weekday++ {
+			if !long() && weekday != time.Weekday(i%7) {
+				continue
 			}
-			if next := civil(start); date != math.MinInt64 && next != date+7 {
-				t.Errorf("%v: %v follows day %d", loc, start, date)
-			}
-			date = civil(start)
-		})
+			date := int64(math.MinInt64)
+			walk(t, guard.Window{Kind: guard.Week, Weekday: weekday, Location: loc}, firstDay, lastDay, func(start, _ time.Time) {
+				wantMidnight(t, start)
+				if start.Weekday() != weekday {
+					t.Errorf("%v: week starts %v, want %v", loc, start, weekday)
+				}
+				if next := civil(start); date != math.MinInt64 && next != date+7 {
+					t.Errorf("%v: %v follows day %d", loc, start, date)
+				}
+				date = civil(start)
+			})
+		}
 	}
 }
 
 func TestMonthsInEveryZone(t *testing.T) {
 	t.Parallel()
 	for _, loc := range zones(t) {
-		for _, anchor := range []int{0, 2, 15, 28, 29, 30, 31} {
+		for _, anchor := range anchors() {
 			month := -1
 			walk(t, guard.Window{Kind: guard.Month, Anchor: anchor, Location: loc}, firstDay, lastDay, func(start, _ time.Time) {
 				wantMidnight(t, start)
@@ -120,6 +134,18 @@ func TestMonthsInEveryZone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// anchors are the days that a month may start on: the last ones of some months, and without FAREBOX_LONG few others.
+func anchors() []int {
+	if !long() {
+		return []int{0, 2, 15, 28, 29, 30, 31}
+	}
+	all := make([]int, 32) // 0 is 1
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func daysIn(y int, m time.Month) int {
