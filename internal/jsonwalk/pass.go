@@ -132,8 +132,8 @@ func (s *Scanner) passOn(p []byte) int {
 				v.raw = s.room(n)
 			}
 			v.take(p[:n], limit, ended)
-			if v.found && s.OnValue != nil {
-				s.OnValue(s.keep, v.raw)
+			if ended && s.OnValue != nil {
+				s.tell(v)
 			}
 		}
 	}
@@ -141,6 +141,14 @@ func (s *Scanner) passOn(p []byte) int {
 		s.ended()
 	}
 	return n
+}
+
+func (s *Scanner) tell(v *scanValue) {
+	if v.over {
+		s.OnValue(s.keep, nil)
+		return
+	}
+	s.OnValue(s.keep, v.raw)
 }
 
 // room is memory of the scanner's own for a short value, of exactly its length; nil where there is no more.

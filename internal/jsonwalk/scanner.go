@@ -18,8 +18,8 @@ type Scanner struct {
 	tooLong bool // the name under way is longer than any that is wanted
 	values  []scanValue
 
-	// OnValue, where it is set, is handed every value that was kept, as soon as it is complete: of several at one path Value
-	// has only the latest. The bytes are valid during the call only.
+	// OnValue, where it is set, is handed every value that is wanted whole, as soon as it is complete: of several at one path
+	// Value has only the latest. raw is nil where it is longer than its limit, and valid during the call only.
 	OnValue func(want int, raw []byte)
 
 	short     [768]byte // what most answers have that is wanted: ids, names and a usage

@@ -44,8 +44,13 @@ func TestRecognise(t *testing.T) {
 		if route != (wire.Route{Operation: want}) || ok != (want != "") {
 			t.Errorf("%q: %+v, %v", path, route, ok)
 		}
-		if _, ok := (openai.Format{}).Recognise(wire.Target{Method: "GET", Path: path}); ok {
+		if _, ok := (openai.Format{}).Recognise(wire.Target{Method: "GET", Path: path}); ok != (path == "/v1/models") {
 			t.Errorf("GET %q was recognised", path)
+		}
+	}
+	for method, path := range map[string]string{"POST": "/v1/moderations", "GET": "/v1/models/gpt-5"} {
+		if route, ok := (openai.Format{}).Recognise(wire.Target{Method: method, Path: path}); !ok || route != (wire.Route{Billing: wire.Free}) {
+			t.Errorf("%s: %+v, %v", path, route, ok)
 		}
 	}
 	if got := (openai.Format{}).Name(); got != "openai" {

@@ -7,19 +7,26 @@ import (
 )
 
 // Recognise implements [wire.Format]. It looks at the end of the path only: what stands before it belongs to the host.
+// Moderation is free (platform.openai.com/docs/guides/moderation, 2026-11), and so is to list models.
 func (Format) Recognise(to wire.Target) (route wire.Route, ok bool) {
+	rest, last := wire.LastSegment(to.Path)
+	_, before := wire.LastSegment(rest)
+	if to.Method == http.MethodGet {
+		return wire.Route{Billing: wire.Free}, last == "models" || before == "models"
+	}
 	if to.Method != http.MethodPost {
 		return route, false
 	}
-	rest, last := wire.LastSegment(to.Path)
 	switch last {
 	case "embeddings":
 		return wire.Route{Operation: wire.Embeddings}, true
 	case "completions":
-		if _, before := wire.LastSegment(rest); before == "chat" {
+		if before == "chat" {
 			return wire.Route{Operation: wire.Chat}, true
 		}
 		return wire.Route{Operation: wire.TextCompletion}, true
+	case "moderations":
+		return wire.Route{Billing: wire.Free}, true
 	}
 	return route, false
 }

@@ -84,6 +84,12 @@ func (b *bodyReader) Answer() *wire.Answer {
 
 // value takes a value as soon as it has passed: of the output there are many.
 func (b *bodyReader) value(want int, raw []byte) {
+	if raw == nil {
+		if want == wantError {
+			fail(&b.answer, []byte(`"an error too large to be read"`))
+		}
+		return
+	}
 	r := jsonwalk.NewReader(raw)
 	a, o := &b.answer, &b.response
 	var text string
@@ -126,9 +132,6 @@ func (b *bodyReader) value(want int, raw []byte) {
 func (b *bodyReader) collect() {
 	a := &b.answer
 	b.response.tell(a)
-	if _, _, over := b.scanner.Value(wantError); over {
-		fail(a, []byte(`"an error too large to be read"`))
-	}
 	a.TextBytes = 0
 	for want := wantText; want < len(bodyWants); want++ {
 		a.TextBytes += b.scanner.Counted(want)
