@@ -5,7 +5,9 @@ import (
 
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
+	"github.com/farebox-go/farebox/internal/wire/audio"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
+	"github.com/farebox-go/farebox/internal/wire/images"
 	"github.com/farebox-go/farebox/internal/wire/openai"
 	"github.com/farebox-go/farebox/internal/wire/responses"
 )
@@ -15,6 +17,8 @@ var formats = [...]wire.Format{
 	openai.Format{},
 	responses.Format{},
 	anthropic.Format{},
+	images.Format{},
+	audio.Format{},
 	gemini.Format{},
 }
 

@@ -36,6 +36,11 @@ var recordedAPIs = map[string]recordedAPI{
 	"openai.responses":              {usage: inclusive("input_tokens", "output_tokens")},
 	"openai.responses_compact":      {usage: inclusive("input_tokens", "output_tokens")},
 	"openai.responses_input_tokens": {free: true},
+	"openai.images":                 {usage: tokensOr("image")},
+	"openai.audio.speech":           {},
+	"openai.audio.transcriptions":   {usage: tokensOr("audio_ms")},
+	"openai.audio.translations":     {},
+	"openai.moderations":            {free: true},
 	"anthropic.messages":            {usage: exclusive},
 	"anthropic.complete":            {},
 	"anthropic.count_tokens":        {free: true},
@@ -63,6 +68,27 @@ func inclusive(input, output string) func(t *testing.T, x *exchange, r *farebox.
 		}
 		if !bytes.Contains(x.body(), r.RawUsage) {
 			t.Errorf("the raw usage %s is not what was sent", r.RawUsage)
+		}
+	}
+}
+
+// tokensOr checks a usage of tokens or, where none are stated, of something else.
+func tokensOr(unit string) func(t *testing.T, x *exchange, r *farebox.Receipt) {
+	return func(t *testing.T, x *exchange, r *farebox.Receipt) {
+		t.Helper()
+		stated := statedCounts(t, x.usage)
+		input, output := stated["input_tokens"]+stated["prompt_tokens"], stated["output_tokens"]+stated["completion_tokens"]
+		units := int64(0)
+		for name, n := range r.Usage.Units {
+			if kind, _, _ := strings.Cut(string(name), "/"); kind == unit {
+				units += n
+			}
+		}
+		if r.Usage.InputTokens() != input || r.Usage.OutputTokens() != output || r.Usage.Requests != 1 || (units > 0) == (input+output > 0) {
+			t.Errorf("read %+v of %s", r.Usage, x.usage)
+		}
+		if seconds := stated["seconds"] + stated["prompt_audio_seconds"]; seconds > 0 && units != seconds*1000 {
+			t.Errorf("%d ms of %s", units, x.usage)
 		}
 	}
 }
