@@ -27,6 +27,7 @@ type attempt struct {
 	call    *call // the Client's call that it belongs to; nil under another SDK
 	quoted  quoted
 	hold    hold
+	earlier *attempt    // that this is a later look at; nil: it is charged for itself
 	priced  *priceTable // what Computed was made with; nil before, and where there is no price
 	receipt Receipt
 	span    attemptSpan
@@ -209,6 +210,10 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 	if !a.ended.CompareAndSwap(false, true) {
 		return
 	}
+	if a.earlier != nil {
+		a.settleEarlier(answer, head)
+		return
+	}
 	if isSuccess(a.receipt.Status) {
 		a.format.ReadHeaders(&a.request, head, answer)
 	}
@@ -341,6 +346,7 @@ func (a *attempt) estimate(answer *wire.Answer) {
 	a.receipt.Usage = Usage{
 		Input:  a.quoted.InputTokens,
 		Output: (answer.TextBytes + bytesPerToken - 1) / bytesPerToken, Requests: 1,
+		Units: quantitiesOf(a.request.Units),
 	}
 	if !a.compute() {
 		a.charge(Unpriced, Money{})

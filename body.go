@@ -11,6 +11,7 @@ import (
 
 	"github.com/farebox-go/farebox/internal/framing"
 	"github.com/farebox-go/farebox/internal/sse"
+	"github.com/farebox-go/farebox/internal/wire"
 )
 
 // Bounds on what Close reads after a consumer that stopped early, to find the usage of an answer that is almost over.
@@ -39,12 +40,14 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 	b := &meteredBody{attempt: a, head: resp.Header, source: resp.Body, reader: resp.Body}
 	encoding := contentEncoding(resp.Header)
 	a.stripUsage = a.stripUsage && isSuccess(resp.StatusCode) && encoding == "" // nothing is taken out of what is encoded
-	kind := framing.OfContentType(resp.Header.Get("Content-Type"))
+	kind := framingOf(&a.request, resp.Header)
 	switch {
 	case !isSuccess(resp.StatusCode):
 		b.scanner = &errorScanner{attempt: a}
 	case kind != framing.None:
 		b.scanStream(kind)
+	case isPlain(&a.request):
+		b.scanner = newJSONScanner(a)
 	default:
 		b.sniff()
 	}
@@ -62,6 +65,25 @@ func newMeteredBody(a *attempt, resp *http.Response) *meteredBody {
 		b.mu.Unlock()
 	}
 	return b
+}
+
+// isPlain says that an answer is what its operation makes, whatever it begins with: sound, subtitles, lines of results.
+func isPlain(r *wire.Request) bool {
+	switch r.Operation {
+	case wire.Speech, wire.Transcription:
+		return !r.Stream
+	case wire.Batch:
+		return true
+	}
+	return false
+}
+
+// framingOf is how an answer is cut into events.
+func framingOf(r *wire.Request, head http.Header) framing.Framing {
+	if r.Operation == wire.Batch {
+		return framing.None
+	}
+	return framing.OfContentType(head.Get("Content-Type"))
 }
 
 func (b *meteredBody) scanStream(kind framing.Framing) {

@@ -180,6 +180,9 @@ type Adjustment struct {
 	// Amount is added to the receipt's cost: negative where the attempt was cheaper than was taken.
 	Amount Money  `json:"amount"`
 	Reason string `json:"reason"` // where the figure is from, in the caller's words
+	// Usage is what the attempt consumed, where that was learned too: of an answer that was made in the background, of the
+	// results of a batch. Nil elsewhere.
+	Usage *Usage `json:"usage,omitempty"`
 }
 
 // String says in a line what the attempt was and what it cost: "openai gpt-4o-mini: 1000 in, 5 out, $0.0001455 computed".

@@ -17,16 +17,18 @@ const maxUnsettled = 4096
 
 // unsettled keeps the attempts whose cost is estimated or taken at its most, until it is known or they are too many.
 type unsettled struct {
-	mu    sync.Mutex
-	byID  map[string]*openCharge
-	order [maxUnsettled]string // a ring of ids
-	next  int
+	mu   sync.Mutex
+	byID map[string]*openCharge
+	// answers are the attempts whose answers a later look can settle.
+	answers map[awaited]*openCharge
+	order   [maxUnsettled]string // a ring of ids
+	next    int
 }
 
 // openCharge is an attempt whose cost is not known.
 type openCharge struct {
-	hold *hold
-	cost Money // as it stands now
+	attempt *attempt
+	cost    Money // as it stands now
 }
 
 func (u *unsettled) keep(a *attempt) {
@@ -34,11 +36,51 @@ func (u *unsettled) keep(a *attempt) {
 	defer u.mu.Unlock()
 	if u.byID == nil {
 		u.byID = make(map[string]*openCharge)
+		u.answers = make(map[awaited]*openCharge)
 	}
-	delete(u.byID, u.order[u.next])
+	u.forget(u.order[u.next])
 	u.order[u.next] = a.receipt.ID
 	u.next = (u.next + 1) % maxUnsettled
-	u.byID[a.receipt.ID] = &openCharge{hold: &a.hold, cost: a.receipt.Cost}
+	charge := &openCharge{attempt: a, cost: a.receipt.Cost}
+	u.byID[a.receipt.ID] = charge
+	if a.receipt.GenerationID != "" {
+		u.answers[charge.awaits()] = charge
+	}
+}
+
+// forget lets go of the oldest attempt.
+func (u *unsettled) forget(receiptID string) {
+	charge := u.byID[receiptID]
+	if charge == nil {
+		return
+	}
+	delete(u.byID, receiptID)
+	if u.answers[charge.awaits()] == charge {
+		delete(u.answers, charge.awaits())
+	}
+}
+
+func (c *openCharge) awaits() awaited {
+	return awaited{c.attempt.ep.name, c.attempt.receipt.GenerationID}
+}
+
+// awaiting is the attempt whose answer a later look can settle; nil: there is none, or it has been settled so.
+func (u *unsettled) awaiting(by awaited) *attempt {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if charge := u.answers[by]; charge != nil {
+		return charge.attempt
+	}
+	return nil
+}
+
+// take says whether an attempt is still to be settled by a later look, and that it no longer is.
+func (u *unsettled) take(by awaited) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.answers[by]
+	delete(u.answers, by)
+	return ok
 }
 
 // Reconcile books what an attempt really cost, once the provider's own figure is known: for a receipt whose source is
@@ -49,10 +91,16 @@ func (m *Meter) Reconcile(receiptID string, actual Money, reason string) (Adjust
 	if actual.Sign() < 0 {
 		return Adjustment{}, fmt.Errorf("farebox: a cost of %s is negative", actual)
 	}
+	return m.reconcile(receiptID, actual, reason, nil)
+}
+
+// reconcile books what an attempt cost, and what it consumed where that was learned too.
+func (m *Meter) reconcile(receiptID string, actual Money, reason string, used *Usage) (Adjustment, error) {
 	adjustment, err := m.unsettled.correct(receiptID, actual, reason)
 	if err != nil {
 		return Adjustment{}, err
 	}
+	adjustment.Usage = used
 	m.ledger.Adjust(adjustment)
 	for _, sink := range m.sinks {
 		if err := safely(func() error { return sink.Adjustment(adjustment) }); err != nil {
@@ -71,7 +119,7 @@ func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adju
 		return Adjustment{}, ErrUnknownReceipt
 	}
 	now := time.Now()
-	charge.hold.reconcile(actual, now)
+	charge.attempt.hold.reconcile(actual, now)
 	before := charge.cost
 	charge.cost = actual
 	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, nil

@@ -44,7 +44,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case !ok:
 		return t.pass(req, known.ep)
-	case known.route.Billing != wire.Metered:
+	case known.route.Billing == wire.FollowUp:
+		return t.followUp(req, &known)
+	case known.route.Billing == wire.Free:
 		return t.base.RoundTrip(req)
 	}
 	body, err := readBody(req, t.meter.maxRequestBytes)

@@ -34,7 +34,7 @@ func TestTransportPassesOtherRoutesThrough(t *testing.T) {
 			t.Errorf("%s: %q", path, body)
 		}
 	}
-	resp, err := client.Post(p.URL+"/v1/images/generations", "application/json", strings.NewReader(`{"prompt":"x"}`))
+	resp, err := client.Post(p.URL+"/v1/videos", "application/json", strings.NewReader(`{"prompt":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,13 +59,20 @@ func usageOf(u *wire.Usage) Usage {
 		VideoInput: u.VideoInput, Output: u.Output, Reasoning: u.Reasoning, AudioOutput: u.AudioOutput,
 		ImageOutput: u.ImageOutput, VideoOutput: u.VideoOutput, Citation: u.Citation, WebSearches: u.WebSearches, Requests: u.Requests,
 	}
-	if len(u.Units) > 0 {
-		usage.Units = make(map[Dimension]int64, len(u.Units))
-		for name, quantity := range u.Units {
-			usage.Units[Dimension(name)] = quantity
-		}
-	}
+	usage.Units = quantitiesOf(u.Units)
 	return usage
+}
+
+// quantitiesOf takes over quantities that are charged by something else than tokens; nil where there are none.
+func quantitiesOf(read map[string]int64) map[Dimension]int64 {
+	if len(read) == 0 {
+		return nil
+	}
+	units := make(map[Dimension]int64, len(read))
+	for name, quantity := range read {
+		units[Dimension(name)] = quantity
+	}
+	return units
 }
 
 func iterationsOf(from []wire.Iteration) []Iteration {
