@@ -109,7 +109,7 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 	ctx, this.span = c.meter.telemetry.startCall(ctx, string(spec.op), spec.model)
 	candidates, err := c.candidates(ctx, first, spec, body)
 	for _, candidate := range candidates {
-		err = c.try(ctx, this, candidate, body, read)
+		err = c.tryDown(ctx, this, candidate, body, read)
 		if err == nil {
 			return this, nil
 		}
@@ -120,11 +120,14 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 	return nil, this.end(err)
 }
 
-// try makes attempts at one candidate.
-func (c *Client) try(ctx context.Context, this *call, candidate resolvedCandidate, body []byte, read answerReader) error {
+// try makes attempts at one candidate. degraded says that it stands in for one that did not fit a budget.
+func (c *Client) try(ctx context.Context, this *call, candidate resolvedCandidate, degraded bool, body []byte, read answerReader) error {
 	body, edits, err := forModel(body, candidate.endpoint, this.spec.model, candidate.model)
 	if err != nil {
 		return err
+	}
+	if degraded {
+		edits = append(edits, editModel)
 	}
 	this.endpoint, this.model, this.edits = candidate.endpoint, candidate.model, edits
 	return c.retry.repeat(ctx, func() error { return c.attempt(ctx, this, body, read) })

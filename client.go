@@ -25,6 +25,7 @@ type Client struct {
 	format   wire.Format
 	retry    Retry
 	choices  map[string]Choice
+	ladder   Ladder
 	timeout  time.Duration
 
 	maxResponseBytes int64
@@ -58,7 +59,7 @@ func New(endpoint Endpoint, options ...Option) (*Client, error) {
 		}
 	}
 	c := &Client{
-		format: wireopenai.Format{}, choices: config.choices, timeout: config.timeout,
+		format: wireopenai.Format{}, choices: config.choices, ladder: config.ladder, timeout: config.timeout,
 		maxResponseBytes: config.maxResponseBytes, maxEventBytes: config.maxEventBytes,
 	}
 	c.setDefaults()

@@ -58,6 +58,7 @@ type clientConfig struct {
 	httpClient   *http.Client
 	retry        Retry
 	choices      map[string]Choice
+	ladder       Ladder
 	timeout      time.Duration
 
 	maxResponseBytes int64
