@@ -22,7 +22,7 @@ func TestLimitOutput(t *testing.T) {
 		{wire.TextCompletion, `{"model":"m"}`, true, `{"model":"m","max_tokens":7}`},
 		{wire.Chat, `{"metadata":{"max_tokens":9}}`, false, `{"metadata":{"max_tokens":9},"max_tokens":7}`},
 		{wire.Embeddings, `{"model":"m"}`, false, ""},
-		{wire.Chat, `{}`, false, ""},
+		{wire.Chat, `{}`, false, `{"max_tokens":7}`},
 		{wire.Chat, `[1]`, false, ""},
 		{wire.Chat, `{"a":`, false, ""},
 	} {
