@@ -99,6 +99,7 @@ func (a *attempt) outgoing(req *http.Request, body []byte) *http.Request {
 	if a.fitted != nil {
 		body = a.fitted
 	}
+	body = a.capPrice(body)
 	if a.request.Stream && !a.request.IncludeUsage && a.ep.provider.streamUsage == usageOnRequest && !a.meter.leaveUsage {
 		if edited, err := a.format.IncludeUsage(body); err == nil {
 			body, a.stripUsage = edited, true

@@ -30,6 +30,7 @@ type Meter struct {
 	unpriced  *catalogModel // the stated price of models that have none; without tables: there is no such price
 
 	leaveUsage      bool
+	leaveMaxPrice   bool
 	refuseUnmetered bool
 	receiptHeaders  bool
 	decoders        map[string]decoder // of encodings that farebox does not know by itself
@@ -80,7 +81,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		catalog: config.catalog, sinks: config.sinks, logger: config.logger, base: config.base,
 		leaveUsage: config.leaveUsage, refuseUnmetered: config.refuseUnmetered, maxRequestBytes: config.maxRequestBytes,
 		receiptHeaders: config.receiptHeaders, decoders: config.decoders,
-		closing: make(chan struct{}),
+		closing: make(chan struct{}), leaveMaxPrice: config.leaveMaxPrice,
 	}
 	m.ledger.size = config.ledgerSize
 	m.guard.ledger = &m.ledger

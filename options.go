@@ -45,6 +45,7 @@ type meterConfig struct {
 	tokens tokenConfig
 
 	leaveUsage      bool
+	leaveMaxPrice   bool
 	refuseUnmetered bool
 	receiptHeaders  bool
 	decoders        map[string]decoder

@@ -171,6 +171,7 @@ const (
 	editIncludeUsage = "stream_options.include_usage"     // WithoutStreamUsage
 	editIdentity     = "Accept-Encoding: identity"        // WithoutStreamUsage
 	editFit          = "output_limit"                     // only where a budget is Fit
+	editMaxPrice     = "provider.max_price"               // WithoutMaxPrice
 	editModel        = "model"                            // only where a budget is Degrade
 	editOutputLimit  = "max_tokens→max_completion_tokens" // set MaxCompletionTokens, or an explicit field, yourself
 )
