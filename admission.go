@@ -86,8 +86,8 @@ func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
 	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
 		return err
 	}
-	if left, limited := g.room(&a.hold, now); limited && isCounted(a.format) && left.Less(a.quoted.inputMost().Mul(100)) {
-		a.quoted = a.meter.quote(a.ep, &a.request, body, now)
+	if left, limited := g.room(&a.hold, now); limited && left.Less(a.quoted.inputMost().Mul(100)) {
+		a.quoted = a.meter.quote(a.ep, &a.request, &payload{a.format, body}, now)
 	}
 	if repeat {
 		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {

@@ -48,6 +48,3 @@ func (m *Meter) recognise(req *http.Request) (r recognised, ok bool) {
 	}
 	return r, false
 }
-
-// isCounted says whether the tokens of requests in a format can be counted; those of all others are bounded by bytes.
-func isCounted(format wire.Format) bool { return format.Name() == (openai.Format{}).Name() }

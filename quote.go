@@ -191,6 +191,12 @@ func saturatingMul(a, b int64) int64 {
 	return a * b
 }
 
+// payload is what a request holds, and the wire format that it is in.
+type payload struct {
+	format wire.Format
+	body   []byte
+}
+
 // quoted is a quote with the price it was made with, kept for settling.
 type quoted struct {
 	Quote
@@ -210,20 +216,20 @@ type bound struct {
 // quote prices a request at an endpoint. Where a gateway may serve any of several models, it is as dear as the
 // dearest, and unpriced where one of them is.
 //
-// The input is bounded by its bytes or, where a body is given, counted.
-func (m *Meter) quote(ep *endpoint, r *wire.Request, body []byte, now time.Time) quoted {
+// The input is bounded by its bytes or, where the payload is given and its form is read, counted.
+func (m *Meter) quote(ep *endpoint, r *wire.Request, p *payload, now time.Time) quoted {
 	q := quoted{Quote: Quote{Endpoint: ep.name, Model: r.Model, Priced: true}, choices: answers(r)}
-	m.quoteModel(&q, ep, r, r.Model, body, now)
+	m.quoteModel(&q, ep, r, r.Model, p, now)
 	for _, fallback := range r.Models {
 		if fallback != r.Model {
-			m.quoteModel(&q, ep, r, fallback, body, now)
+			m.quoteModel(&q, ep, r, fallback, p, now)
 		}
 	}
 	return q
 }
 
 // quoteModel raises a quote to what one more model would cost.
-func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string, body []byte, now time.Time) {
+func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string, p *payload, now time.Time) {
 	if name == "" && len(r.Models) > 0 {
 		return // OpenRouter takes the models of the list where no model is named
 	}
@@ -236,8 +242,8 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 	if e.asked.region == "" {
 		e.asked.region = ep.region()
 	}
-	if body != nil {
-		e.count(&m.tokens, ep, name, body)
+	if p != nil {
+		e.count(&m.tokens, ep, name, r.Operation, p)
 		e.keepToContext(r, &entry.Model)
 	}
 	q.widen(e)

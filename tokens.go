@@ -153,12 +153,19 @@ func (l *tokenLearner) configure(c *tokenConfig) error {
 	return nil
 }
 
+// errNotCounted says that requests of a kind are not read; they are bounded by their bytes.
+var errNotCounted = errors.New("farebox: tokens of requests in this wire format are not counted")
+
 // estimate counts a request, before what was learned corrects it.
-func (l *tokenLearner) estimate(key, model string, body []byte) (prompt.Estimate, error) {
-	if own, ok := l.tokenizers[model]; ok {
-		return prompt.CountIn(own, key, body)
+func (l *tokenLearner) estimate(key, model string, op wire.Operation, p *payload) (prompt.Estimate, error) {
+	format, ok := prompt.FormatOf(p.format.Name(), string(op))
+	if !ok {
+		return prompt.Estimate{}, errNotCounted
 	}
-	return prompt.Count(key, body)
+	if own, ok := l.tokenizers[model]; ok {
+		return prompt.CountIn(own, format, key, p.body)
+	}
+	return prompt.Count(format, key, p.body)
 }
 
 // Where a call was not counted before it was sent, its receipt is learned from if it is one of the first, and then one in
@@ -181,11 +188,11 @@ func (l *tokenLearner) wants() bool {
 const unboundedShare = 5
 
 // count replaces the bounds by bytes with a count of the request's tokens.
-func (e *extent) count(l *tokenLearner, ep *endpoint, model string, body []byte) {
+func (e *extent) count(l *tokenLearner, ep *endpoint, model string, op wire.Operation, p *payload) {
 	key := countKey(ep, model)
-	counted, err := l.estimate(key, model, body)
+	counted, err := l.estimate(key, model, op, p)
 	if err != nil {
-		return // not JSON: the provider will say so
+		return // not read in this form, or not JSON: the provider will say so
 	}
 	l.counting.Store(true)
 	adjusted := l.Adjust(key, counted)
@@ -217,7 +224,7 @@ func (a *attempt) learn(answer *wire.Answer) {
 		}
 		counted.model = countKey(a.ep, a.request.Model)
 		var err error
-		if counted.estimate, err = tokens.estimate(counted.model, a.request.Model, a.body); err != nil {
+		if counted.estimate, err = tokens.estimate(counted.model, a.request.Model, a.request.Operation, &payload{a.format, a.body}); err != nil {
 			return
 		}
 	}

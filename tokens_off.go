@@ -14,6 +14,6 @@ type tokenConfig struct{}
 
 func (*tokenLearner) configure(*tokenConfig) error { return nil }
 
-func (*extent) count(*tokenLearner, *endpoint, string, []byte) {}
+func (*extent) count(*tokenLearner, *endpoint, string, wire.Operation, *payload) {}
 
 func (*attempt) learn(*wire.Answer) {}

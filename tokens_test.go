@@ -5,7 +5,9 @@ package farebox_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,4 +212,48 @@ func TestTokenizerOfOnesOwn(t *testing.T) {
 		t.Errorf("a nil tokenizer: %v", err)
 	}
 	var _ farebox.Tokenizer = (*tiktoken.Tiktoken)(nil)
+}
+
+// TestEveryFormatIsCounted sends requests in other wire formats under a budget that has more room than they need.
+func TestEveryFormatIsCounted(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("The quick brown fox jumps. ", 150)
+	for _, test := range []struct {
+		style                  fareboxtest.Style
+		model, path, body, cap string
+	}{
+		// 4,050 bytes would be $0.0101; of gpt-4o's vocabulary it is known that they are 900 tokens. Others' are not bounded
+		// by that, but their likely cost follows it: by a token in four bytes it would be $0.00263.
+		{fareboxtest.OpenAI, "gpt-4o", "/responses", `{"model":"gpt-4o","max_output_tokens":10,"input":"` + text + `"}`, "0.006"},
+		{fareboxtest.Anthropic, "claude-sonnet-4-5", "/v1/messages", `{"model":"claude-sonnet-4-5","max_tokens":10,"messages":[{"role":"user","content":"` + text + `"}]}`, "0.02"},
+		{fareboxtest.Gemini, "gemini-2.5-flash", "/v1beta/models/gemini-2.5-flash:generateContent", `{"generationConfig":{"maxOutputTokens":10},"contents":[{"parts":[{"text":"` + text + `"}]}]}`, "0.02"},
+	} {
+		provider := fareboxtest.NewProvider(fareboxtest.WithStyle(test.style), fareboxtest.WithModels(fareboxtest.Model{Name: test.model, Rates: farebox.Rates{
+			farebox.DimensionInput: farebox.MustPerMillion("2.50"), farebox.DimensionOutput: farebox.MustPerMillion("10"),
+		}}))
+		t.Cleanup(provider.Close)
+		meter, err := farebox.NewMeter(farebox.WithModels(provider.Prices()...), farebox.WithEndpoint(provider.Endpoint()),
+			farebox.WithBudget(farebox.Budget{Name: "small", Cap: farebox.MustMoney(test.cap)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, receipts := farebox.ContextWithReceipts(t.Context())
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, provider.URL()+test.path, strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := meter.HTTPClient().Do(request)
+		if err != nil {
+			t.Errorf("%s: %v", test.model, err)
+			continue
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d, %v", test.model, response.StatusCode, err)
+		}
+		_ = response.Body.Close()
+		all := receipts.All()
+		if len(all) != 1 || all[0].Quote.Expected.Less(farebox.MustMoney("0.0022")) || farebox.MustMoney("0.0026").Less(all[0].Quote.Expected) {
+			t.Errorf("%s: receipts %+v", test.model, all)
+		}
+	}
 }

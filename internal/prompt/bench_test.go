@@ -32,7 +32,7 @@ func BenchmarkCount(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, err := Count(model, body); err != nil {
+				if _, err := Count(OpenAI, model, body); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -65,8 +65,14 @@ func TestAllocations(t *testing.T) {
 	}
 	body := benchBody(t)
 	for _, model := range []string{"gpt-4o", "anthropic/claude-sonnet-4.5", "frobnicator"} {
-		if n := testing.AllocsPerRun(100, func() { _, _ = Count(model, body) }); n >= 1 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = Count(OpenAI, model, body) }); n >= 1 {
 			t.Errorf("Count for %s: %v allocations", model, n)
+		}
+	}
+	for body, format := range map[string]Format{responsesBody: Responses, anthropicBody: Anthropic, geminiBody: Gemini} {
+		raw := []byte(body)
+		if n := testing.AllocsPerRun(100, func() { _, _ = Count(format, "claude-sonnet-4-5", raw) }); n >= 1 {
+			t.Errorf("Count of %s: %v allocations", body, n)
 		}
 	}
 	var l Learner

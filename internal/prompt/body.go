@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
@@ -10,6 +9,7 @@ import (
 // counter is one walk over a body.
 type counter struct {
 	r      jsonwalk.Reader
+	format Format
 	family *family
 	tally  tally
 	found
@@ -21,6 +21,8 @@ type found struct {
 	given     int64 // tokens sent as numbers
 	inputs    int64 // prompts of a completion, texts to be embedded
 	messages  int64
+	exchanged int64 // blocks of messages that are calls or results of calls
+	lastKind  string
 	replays   int64 // messages of the assistant that say something
 	names     int64
 	system    bool // there is a system message
@@ -39,6 +41,7 @@ type found struct {
 	size      int64 // their tokens
 	mostSize  int64
 	unsized   bool  // one of them was counted at its largest
+	sealed    int64 // bytes of thoughts that only the provider can read, and takes up again
 	unheard   int64 // bytes that may become input and are not counted as likely
 	unbounded bool  // something has no bound
 }
@@ -49,8 +52,8 @@ func (c *counter) release() {
 	counters.Put(c)
 }
 
-func (c *counter) count(f *family, vocabulary Vocabulary, body []byte, limit int64) error {
-	c.family, c.found = f, found{}
+func (c *counter) count(f *family, vocabulary Vocabulary, format Format, body []byte, limit int64) error {
+	c.family, c.format, c.found = f, format, found{}
 	c.tally.start(vocabulary, max(limit, 0)) // no ratio is below 1
 	c.r = jsonwalk.NewReader(body)
 	if !c.r.Object() {
@@ -68,8 +71,8 @@ func (c *counter) count(f *family, vocabulary Vocabulary, body []byte, limit int
 	return nil
 }
 
-// member reads a member of the request.
-func (c *counter) member() {
+// openaiMember reads a member of a chat completion, a completion or a request for embeddings.
+func (c *counter) openaiMember() {
 	switch string(c.r.Key()) {
 	case "messages":
 		c.chat()
@@ -80,8 +83,7 @@ func (c *counter) member() {
 	case "tools", "functions":
 		c.offered()
 	case "tool_choice", "function_call":
-		choice, _, _ := c.r.Text()
-		c.barred = string(choice) == "none"
+		c.choose("type")
 	case "response_format":
 		c.responseFormat()
 	case "reasoning", "thinking":
@@ -89,7 +91,7 @@ func (c *counter) member() {
 	case "prediction":
 		c.unheard += int64(len(c.r.Raw()))
 	case "web_search_options", "search_parameters", "plugins", "documents", "variables", "preset":
-		c.unbounded = c.unbounded || c.r.Kind() != jsonwalk.Null
+		c.unbounded = c.unbounded || c.present()
 	}
 }
 
@@ -102,12 +104,14 @@ func (c *counter) thinks() {
 	for c.r.Member() {
 		switch string(c.r.Key()) {
 		case "type", "effort":
-			word, _, _ := c.r.Text()
-			c.thinking = c.thinking && string(word) != "disabled" && string(word) != "none"
+			switch word, _, _ := c.r.Text(); string(word) {
+			case "disabled", "none", "adaptive": // who thinks as it sees fit is not told to
+				c.thinking = false
+			}
 		case "enabled":
 			c.thinking = string(c.r.Raw()) != "false" && c.thinking
 		case "mode":
-			c.unbounded = c.unbounded || c.r.Kind() != jsonwalk.Null
+			c.unbounded = c.unbounded || c.present()
 		}
 	}
 }
@@ -185,6 +189,3 @@ func (c *counter) json() int64 {
 	c.tally.close()
 	return c.tally.tokens - before
 }
-
-// isSearch says whether a kind of tool makes the provider search, which adds text that nobody knows before.
-func isSearch(kind []byte) bool { return bytes.Contains(kind, []byte("search")) }

@@ -10,7 +10,7 @@ func (c *counter) estimate() Estimate {
 	if e.Kind == Media {
 		e.Band = max(e.Band, mediaBand)
 	}
-	e.Tokens = scaled(c.plain, f.ratio) + c.given + c.size
+	e.Tokens = scaled(c.plain, f.ratio) + c.given + c.size + c.sealed/sealedInToken
 	around, most := int64(0), int64(0)
 	if c.messages+c.tools+c.schemas > 0 {
 		around, most = c.around(), c.mostAround()
@@ -34,9 +34,10 @@ const spare = 64
 // What providers may add to any request, in a bound: half as much again as was seen. Those of models with open weights
 // each have a template of their own.
 const (
-	unheardOf       = 128
-	unheardOfOpenAI = 32
-	unheardOfInput  = 8 // around an input that is no message
+	unheardOf          = 128
+	unheardOfOpenAI    = 32
+	unheardOfResponses = 96
+	unheardOfInput     = 8 // around an input that is no message
 )
 
 func scaled(n, ratio int64) int64 { return (n*ratio + perMille/2) / perMille }
@@ -55,15 +56,23 @@ func (c *counter) basis() Basis {
 	switch {
 	case c.unsized:
 		return Bounded
-	case c.family.own && c.media == 0 && !c.unbounded:
+	case c.family.own && c.media == 0 && c.sealed == 0 && !c.unbounded:
 		return Exact
 	}
 	return Estimated
 }
 
+// frame is what the API puts around texts.
+func (c *counter) frame() *around {
+	if c.family.native != nil && (c.format == Responses || c.format == Anthropic) {
+		return c.family.native
+	}
+	return &c.family.around
+}
+
 // around is the likely number of tokens besides those of texts.
 func (c *counter) around() int64 {
-	f := &c.family.around
+	f := c.frame()
 	n := f.priming + f.message*c.messages + f.replay*c.replays + c.names +
 		f.call*c.calls + f.parallel*c.parallel + scaled(c.callNames, f.callName)
 	if c.system {
@@ -79,10 +88,10 @@ func (c *counter) around() int64 {
 }
 
 // aroundTools is the likely number of tokens of the tools, their text included. Most leave them out where none may be
-// called.
+// called; OpenAI and Anthropic do not.
 func (c *counter) aroundTools() int64 {
-	f := &c.family.around
-	if c.tools == 0 || c.barred && !c.family.typescript {
+	f := c.frame()
+	if c.tools == 0 || c.barred && !c.family.typescript && c.format != Anthropic {
 		return 0
 	}
 	n := f.tools + f.tool*c.tools + f.shaped*c.shaped + scaled(c.toolText, f.toolText)
@@ -98,10 +107,13 @@ func (c *counter) aroundTools() int64 {
 // mostAround bounds what is put around texts: for every figure of the table about twice as much and something more,
 // which no recorded call came near.
 func (c *counter) mostAround() int64 {
-	f := &c.family.around
+	f := c.frame()
 	n := 2*f.priming + unheardOf + (f.message+8)*c.messages + f.replay*c.replays + 8*c.names +
 		2*(f.call+8)*c.calls + 2*f.parallel*c.parallel + 2*c.callNames + 2*f.thinking + 2*f.toolThinking
-	if c.family.own {
+	switch {
+	case c.format == Responses:
+		n -= unheardOf - unheardOfResponses
+	case c.family.own:
 		n -= unheardOf - unheardOfOpenAI
 	}
 	if c.schemas > 0 {

@@ -24,6 +24,7 @@ type family struct {
 	typescript  bool // tools are shown as declarations in TypeScript, not as JSON
 	forgetful   bool // the thoughts in front of earlier answers are left out
 	around      around
+	native      *around // in the Responses API of OpenAI's and in Anthropic's Messages API, where that differs from chats
 	image       imageRule
 	sound       int64 // tokens per second of sound; 0: not known
 	source      string

@@ -15,11 +15,18 @@ func FuzzCount(f *testing.F) {
 		`{"input":"\ud83d\ude00\ud83d","functions":[{"name":"f","parameters":true},7,null]}`,
 	} {
 		for _, model := range []string{"gpt-4o", "gpt-5-mini", "anthropic/claude-sonnet-4.5", "gemini-2.0-flash", "venice/x", "deepseek-r1"} {
-			f.Add(model, []byte(body), int64(20))
+			f.Add(model, []byte(body), int64(20), uint8(OpenAI))
 		}
 	}
-	f.Fuzz(func(t *testing.T, model string, body []byte, limit int64) {
-		e, err := Count(model, body)
+	for body, format := range map[string]Format{
+		responsesBody: Responses, anthropicBody: Anthropic, geminiBody: Gemini,
+	} {
+		f.Add("gpt-5", []byte(body), int64(20), uint8(format))
+		f.Add("claude-sonnet-4-5", []byte(body), int64(1000), uint8(format))
+	}
+	f.Fuzz(func(t *testing.T, model string, body []byte, limit int64, which uint8) {
+		format := Format(which % 4)
+		e, err := Count(format, model, body)
 		if err != nil {
 			if json.Valid(body) && len(body) > 0 && body[0] == '{' && strings.Count(string(body), "[")+strings.Count(string(body), "{") < 500 {
 				t.Fatalf("%q: %v", body, err)
@@ -29,7 +36,7 @@ func FuzzCount(f *testing.F) {
 		if e.Tokens < 0 || e.Bounded && e.Most < e.Tokens || !e.Bounded && e.Most != 0 || e.Family == "" {
 			t.Fatalf("%q for %q: %+v", body, model, e)
 		}
-		some, fits, err := CountUpTo(model, body, limit)
+		some, fits, err := CountUpTo(format, model, body, limit)
 		if err != nil || fits != (e.Tokens <= limit) || fits && some != e || !fits && some.Tokens <= limit {
 			t.Fatalf("%q for %q up to %d: %+v, %v, %v; whole %+v", body, model, limit, some, fits, err, e)
 		}

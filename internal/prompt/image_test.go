@@ -132,7 +132,7 @@ func TestImagesInRequests(t *testing.T) {
 		{"broken base64", `{"type":"image_url","image_url":{"url":"data:image/png;base64,!!!!"}}`, 1445},
 		{"none", `{"type":"image_url","image_url":null}`, 0},
 	} {
-		e, err := Count("gpt-4o", []byte(`{"messages":[{"role":"user","content":[`+c.part+`]}]}`))
+		e, err := Count(OpenAI, "gpt-4o", []byte(`{"messages":[{"role":"user","content":[`+c.part+`]}]}`))
 		if err != nil || e.Tokens != c.want+empty || !e.Bounded || e.Most < e.Tokens {
 			t.Errorf("%s: %+v, %v; want %d", c.name, e, err, c.want+empty)
 		}
@@ -150,15 +150,15 @@ func TestSounds(t *testing.T) {
 			format, base64.StdEncoding.EncodeToString(data))
 	}
 	const around = 4 + 2
-	e, err := Count("gpt-4o-audio-preview", part(wav, "wav"))
+	e, err := Count(OpenAI, "gpt-4o-audio-preview", part(wav, "wav"))
 	if err != nil || e.Tokens != around+100 || !e.Bounded || e.Kind != Media {
 		t.Errorf("ten seconds: %+v, %v", e, err)
 	}
-	e, err = Count("gpt-4o-audio-preview", part(make([]byte, 160000), "mp3"))
+	e, err = Count(OpenAI, "gpt-4o-audio-preview", part(make([]byte, 160000), "mp3"))
 	if err != nil || e.Tokens != around+100 || e.Most < 1600 {
 		t.Errorf("compressed: %+v, %v", e, err)
 	}
-	if e, err = Count("gemini-2.5-flash", part(wav, "wav")); err != nil || e.Tokens != 320 || e.Bounded {
+	if e, err = Count(OpenAI, "gemini-2.5-flash", part(wav, "wav")); err != nil || e.Tokens != 320 || e.Bounded {
 		t.Errorf("Gemini: %+v, %v", e, err)
 	}
 }

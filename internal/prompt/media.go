@@ -94,7 +94,7 @@ func (c *counter) sound() {
 	if c.r.Kind() == jsonwalk.Null {
 		return
 	}
-	data := c.firstText("data", "url")
+	data := c.memberText("data", "url")
 	seconds, most := soundSeconds(data)
 	c.media++
 	c.size += seconds * c.family.sound
@@ -104,8 +104,8 @@ func (c *counter) sound() {
 	}
 }
 
-// firstText reads a text, or an object that has it as one of two members.
-func (c *counter) firstText(one, other string) (t text) {
+// memberText reads a text, or an object that has it as a member of one of two names.
+func (c *counter) memberText(one, other string) (t text) {
 	if !c.r.Object() {
 		return textOf(&c.r)
 	}
@@ -139,7 +139,7 @@ func (c *counter) file(perThousand int64) {
 	if c.r.Kind() == jsonwalk.Null {
 		return
 	}
-	data := c.firstText("file_data", "url")
+	data := c.memberText("file_data", "data")
 	c.media++
 	c.size += max(int64(len(data.raw))*3/4*perThousand/1000, fewestFileTokens)
 	c.unbounded = true

@@ -8,13 +8,7 @@ import (
 
 // chat reads the messages of a chat.
 func (c *counter) chat() {
-	if !c.r.Array() {
-		return
-	}
-	for !c.tally.over() && c.r.Element() {
-		c.messages++
-		c.message()
-	}
+	c.each(c.message)
 }
 
 // spoken is what was found in one message.
@@ -26,6 +20,7 @@ type spoken struct {
 // message reads a message. Its role is a token in every template, counted with what is around a message.
 func (c *counter) message() {
 	if !c.r.Object() {
+		c.messages++
 		c.plain += c.tally.read(&c.r)
 		return
 	}
@@ -33,6 +28,12 @@ func (c *counter) message() {
 	for c.r.Member() {
 		c.messageMember(&m)
 	}
+	c.endMessage(&m)
+}
+
+// endMessage adds what was found in a message.
+func (c *counter) endMessage(m *spoken) {
+	c.messages++
 	c.plain += m.said
 	c.calls += m.calls
 	if m.calls > 1 {
@@ -120,8 +121,10 @@ func (c *counter) part() (tokens int64) {
 			c.sound()
 		case "video_url", "video", "input_video":
 			c.file(tokensPerVideoByte)
-		case "file", "file_data", "document_url", "document", "input_file":
+		case "file", "file_data", "file_url", "file_id", "document_url", "document", "input_file":
 			c.file(tokensPerFileByte)
+		case "filename":
+			c.unheard += int64(len(c.r.Raw()))
 		default: // text, refusal, and what nobody has heard of
 			tokens += c.tally.read(&c.r)
 		}

@@ -77,27 +77,26 @@ type Estimate struct {
 // ErrNotRequest says that a body is not a JSON object.
 var ErrNotRequest = errors.New("prompt: the request body is not a JSON object")
 
-// Count estimates the input tokens of a chat completion, a completion or an embeddings request from its body. The
-// model is the one that will serve it, with or without its author ("openai/gpt-4o"). Where the endpoint is known its
+// Count estimates the input tokens of a request from its body, which is in a form that [FormatOf] gives. The model is the one that will serve it, with or without its author ("openai/gpt-4o"). Where the endpoint is known its
 // name goes in front ("venice/qwen3-5-9b"), since some add text of their own. An error says that the body is not
 // JSON, or not an object; it never quotes the body.
 //
 // Time grows with the length of the body; memory does not, but for texts with escapes and without blanks. Count is safe for concurrent use.
-func Count(model string, body []byte) (Estimate, error) {
-	e, _, err := CountUpTo(model, body, math.MaxInt64)
+func Count(format Format, model string, body []byte) (Estimate, error) {
+	e, _, err := CountUpTo(format, model, body, math.MaxInt64)
 	return e, err
 }
 
 // CountUpTo counts as [Count] does and stops soon after there are more tokens than limit. It says whether the request
 // fits. Where it does not, Tokens is some number above limit, Most is not known, and the rest of the body may not have
 // been looked at.
-func CountUpTo(model string, body []byte, limit int64) (e Estimate, fits bool, err error) {
+func CountUpTo(format Format, model string, body []byte, limit int64) (e Estimate, fits bool, err error) {
 	f := familyOf(model)
 	vocabulary, err := f.vocabulary()
 	if err != nil {
 		return Estimate{}, false, err
 	}
-	return count(f, vocabulary, body, limit)
+	return count(f, vocabulary, format, body, limit)
 }
 
 // Vocabulary counts the tokens of a text, and may stop once there are more than limit. It must not keep the text.
@@ -106,20 +105,20 @@ type Vocabulary interface {
 }
 
 // CountIn counts as [Count] does, but texts in a vocabulary that is known to be the model's own.
-func CountIn(vocabulary Vocabulary, model string, body []byte) (Estimate, error) {
+func CountIn(vocabulary Vocabulary, format Format, model string, body []byte) (Estimate, error) {
 	f := *familyOf(model)
 	f.ratio = perMille
-	e, _, err := count(&f, vocabulary, body, math.MaxInt64)
+	e, _, err := count(&f, vocabulary, format, body, math.MaxInt64)
 	return e, err
 }
 
-func count(f *family, vocabulary Vocabulary, body []byte, limit int64) (e Estimate, fits bool, err error) {
+func count(f *family, vocabulary Vocabulary, format Format, body []byte, limit int64) (e Estimate, fits bool, err error) {
 	c, ok := counters.Get().(*counter)
 	if !ok {
 		c = new(counter)
 	}
 	defer c.release()
-	if err := c.count(f, vocabulary, body, limit); err != nil {
+	if err := c.count(f, vocabulary, format, body, limit); err != nil {
 		return Estimate{}, false, err
 	}
 	e = c.estimate()

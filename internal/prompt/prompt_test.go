@@ -62,7 +62,7 @@ func TestCount(t *testing.T) {
 		{"and is not", "claude-sonnet-4-5", `{"thinking":{"type":"disabled"},"messages":[{"role":"user",` + hello + `}]}`, 2 + 4 + 3},
 		{"hidden text", "venice/qwen3-5-9b", `{"messages":[{"role":"user",` + hello + `}]}`, 2 + 1560 + 5},
 	} {
-		e, err := Count(c.model, []byte(c.body))
+		e, err := Count(OpenAI, c.model, []byte(c.body))
 		if err != nil || e.Tokens != c.want {
 			t.Errorf("%s: %d tokens, %v; want %d", c.name, e.Tokens, err, c.want)
 		}
@@ -100,7 +100,7 @@ func TestBasis(t *testing.T) {
 		{"an image that nobody measured", "deepseek-chat", image("https://example.com/a.png"), Bounded, false, Media},
 		{"a file", "gpt-4o", user(`[{"type":"file","file":{"file_id":"x"}}]`), Estimated, false, Media},
 	} {
-		e, err := Count(c.model, []byte(c.body))
+		e, err := Count(OpenAI, c.model, []byte(c.body))
 		if err != nil || e.Basis != c.basis || e.Bounded != c.bounded || e.Kind != c.kind || e.Band <= 0 || e.Family == "" {
 			t.Errorf("%s: %+v, %v", c.name, e, err)
 		}
@@ -110,13 +110,13 @@ func TestBasis(t *testing.T) {
 func TestCountRefuses(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{``, `[]`, `"text"`, `null`} {
-		if _, err := Count("gpt-4o", []byte(body)); !errors.Is(err, ErrNotRequest) {
+		if _, err := Count(OpenAI, "gpt-4o", []byte(body)); !errors.Is(err, ErrNotRequest) {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
 	var syntax *jsonwalk.SyntaxError
 	for _, body := range []string{`{`, `{"messages":[{"content":"secret}`, `{"model":"a"}}`, `{"messages":[}`} {
-		if _, err := Count("gpt-4o", []byte(body)); !errors.As(err, &syntax) || strings.Contains(err.Error(), "secret") {
+		if _, err := Count(OpenAI, "gpt-4o", []byte(body)); !errors.As(err, &syntax) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
@@ -129,12 +129,12 @@ func TestCountUpTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, model := range []string{"gpt-4o", "claude-sonnet-4-5", "mistral-large", "unknown"} {
-		whole, err := Count(model, body)
+		whole, err := Count(OpenAI, model, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, limit := range []int64{math.MinInt64, -1, 0, 1, 100, whole.Tokens - 1, whole.Tokens, whole.Tokens + 1, math.MaxInt64 - 1, math.MaxInt64} {
-			e, fits, err := CountUpTo(model, body, limit)
+			e, fits, err := CountUpTo(OpenAI, model, body, limit)
 			if err != nil || fits != (whole.Tokens <= limit) {
 				t.Errorf("%s up to %d: %+v, fits %v, %v", model, limit, e, fits, err)
 			}
@@ -149,7 +149,7 @@ func TestCountUpTo(t *testing.T) {
 func TestCountUpToStops(t *testing.T) {
 	t.Parallel()
 	body := `{"messages":[{"content":"` + strings.Repeat("hello world ", 1000) + `"},` + strings.Repeat(`{"content":"x"},`, 10) + `broken`
-	if _, fits, err := CountUpTo("gpt-4o", []byte(body), 100); fits || err != nil {
+	if _, fits, err := CountUpTo(OpenAI, "gpt-4o", []byte(body), 100); fits || err != nil {
 		t.Errorf("fits %v, %v", fits, err)
 	}
 }
@@ -163,9 +163,9 @@ func TestCountConcurrently(t *testing.T) {
 		go func() {
 			defer wait.Done()
 			body := []byte(`{"messages":[{"content":"` + strings.Repeat(`a\nb `, i*1000) + `"}]}`)
-			want, _ := Count("gpt-4o", body)
+			want, _ := Count(OpenAI, "gpt-4o", body)
 			for range 20 {
-				if e, err := Count("gpt-4o", body); err != nil || e != want {
+				if e, err := Count(OpenAI, "gpt-4o", body); err != nil || e != want {
 					t.Errorf("%+v, %v", e, err)
 				}
 			}

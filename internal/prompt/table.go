@@ -73,9 +73,14 @@ var (
 		priming: 2, message: 4, replay: 2, call: 13, tools: 91, shaped: -1, toolText: 1000,
 	}
 
+	// Of the Responses API: read off the recorded calls of the first half of the files.
+	responsesGPT4o = aroundGPT4o.with(func(a *around) { a.call, a.tools, a.toolSystem = 3, 3, 1 })
+	responsesGPT5  = aroundGPT5.with(func(a *around) { a.call, a.tools, a.tool, a.shaped = 11, 9, -1, 0 })
+	responsesO     = responsesGPT4o.with(func(a *around) { a.priming = 2 })
+
 	gpt4o = family{
 		name: "gpt-4o", encoding: "o200k_base", own: true, ratio: 1000, boundsText: true, boundsTools: true,
-		band: 5, toolBand: 5, typescript: true, around: aroundGPT4o,
+		band: 5, toolBand: 5, typescript: true, around: aroundGPT4o, native: &responsesGPT4o,
 		image: imageRule{kind: tiles, base: 85, unit: 170}, sound: 10, source: openaiDocs,
 	}
 	gpt4oMini = gpt4o.with("gpt-4o-mini", func(f *family) { f.image = imageRule{kind: tiles, base: 2833, unit: 5667} })
@@ -87,13 +92,13 @@ var (
 		f.around.priming, f.around.message = 0, 0
 	})
 	gpt5 = gpt4o.with("gpt-5", func(f *family) {
-		f.around, f.image = aroundGPT5, imageRule{kind: tiles, base: 70, unit: 140}
+		f.around, f.native, f.image = aroundGPT5, &responsesGPT5, imageRule{kind: tiles, base: 70, unit: 140}
 	})
 	gpt5Mini   = gpt5.with("gpt-5-mini", func(f *family) { f.image = imageRule{kind: patches, unit: 1200, most: 1620} })
 	gpt5Nano   = gpt5Mini.with("gpt-5-nano", func(f *family) { f.around.tool = 4 })
 	gpt5Routed = gpt5.with("gpt-5-routed", func(f *family) { f.around.tools = 11; f.toolBand = 15 })
 	oSeries    = gpt4o.with("o-series", func(f *family) {
-		f.around.priming, f.image = 2, imageRule{kind: tiles, base: 75, unit: 150}
+		f.around.priming, f.native, f.image = 2, &responsesO, imageRule{kind: tiles, base: 75, unit: 150}
 	})
 	o4Mini    = oSeries.with("o4-mini", func(f *family) { f.image = imageRule{kind: patches, unit: 1720} })
 	gpt4      = gpt4o.with("gpt-4", func(f *family) { f.encoding, f.around.shaped = "cl100k_base", 0 })
@@ -116,15 +121,23 @@ var (
 
 // Anthropic.
 var (
+	aroundClaude4 = around{
+		priming: 4, message: 3, thinking: 28, call: 55, tools: 480, tool: 20, toolText: 1010, schema: 570,
+	}
+	// In Anthropic's own API a schema is no tool: read off the recorded calls of the first half of the files.
+	nativeClaude4 = aroundClaude4.with(func(a *around) { a.schema = 140 })
+	nativeClaude3 = nativeClaude4.with(func(a *around) { a.tools = 300 })
+	nativeClaude5 = nativeClaude4.with(func(a *around) { a.tools, a.tool, a.call = 400, 0, 40 })
+
 	claude4 = family{
 		name: "claude-4", encoding: "o200k_base", ratio: 1045, boundsText: true, band: 20, toolBand: 30,
-		around: around{priming: 4, message: 3, thinking: 28, call: 55, tools: 480, tool: 20, toolText: 1010, schema: 570},
-		image:  imageRule{kind: claudePatches, edge: 1568, most: 1568}, source: recorded + "; images as in Anthropic's documentation",
+		around: aroundClaude4, native: &nativeClaude4,
+		image: imageRule{kind: claudePatches, edge: 1568, most: 1568}, source: recorded + "; images as in Anthropic's documentation",
 	}
-	claude3 = claude4.with("claude-3", func(f *family) { f.ratio, f.around.tools = 1075, 300 })
+	claude3 = claude4.with("claude-3", func(f *family) { f.ratio, f.around.tools, f.native = 1075, 300, &nativeClaude3 })
 	claude5 = claude4.with("claude-5", func(f *family) {
 		f.ratio, f.image = 1300, imageRule{kind: claudePatches, edge: 2576, most: 4784}
-		f.around.tools, f.around.tool, f.around.call = 400, 0, 40
+		f.around.tools, f.around.tool, f.around.call, f.native = 400, 0, 40, &nativeClaude5
 	})
 )
 
@@ -154,9 +167,12 @@ var (
 	}
 	mistralSmall = mistral.with("mistral-small", func(f *family) { f.around.priming, f.band, f.toolBand = 13, 60, 20 })
 
+	aroundDeepseek = around{priming: 4, call: 45, tools: 212, toolText: 1280, toolThinking: 80}
+	nativeDeepseek = aroundDeepseek.with(func(a *around) { a.priming = 87 }) // its Responses API puts a text in front
+
 	deepseek = family{
 		name: "deepseek", encoding: "o200k_base", ratio: 1000, boundsText: true, boundsTools: true, band: 40, toolBand: 25,
-		forgetful: true, around: around{priming: 4, call: 45, tools: 212, toolText: 1280, toolThinking: 80}, source: recorded,
+		forgetful: true, around: aroundDeepseek, native: &nativeDeepseek, source: recorded,
 	}
 	llama3 = family{
 		name: "llama-3", encoding: "o200k_base", ratio: 1000, boundsText: true, boundsTools: true, band: 15, toolBand: 40,
@@ -208,6 +224,12 @@ var (
 		source: "the middle of the others",
 	}
 )
+
+// with makes figures that differ from others in a few.
+func (a around) with(change func(*around)) around {
+	change(&a)
+	return a
+}
 
 // with makes a family that differs from another in a few figures.
 func (f family) with(name string, change func(*family)) family {

@@ -56,7 +56,7 @@ func (c *counter) tool(raw []byte) {
 	c.toolBytes += int64(len(raw))
 	var t declaration
 	t.read(raw, 0)
-	if t.search || t.name.raw == nil {
+	if t.foreign || t.name.raw == nil {
 		c.unbounded = true // a tool of the provider's own
 	}
 	shaped := !isEmptyObject(t.parameters.properties)
@@ -67,8 +67,19 @@ func (c *counter) tool(raw []byte) {
 		c.declare(&t, shaped)
 		return
 	}
+	c.list(raw, t.flat)
+}
+
+// list writes a tool as JSON in the form that chat completions give it, which is the one that was measured.
+func (c *counter) list(raw []byte, flat bool) {
 	r := jsonwalk.NewReader(raw)
+	if flat {
+		c.tally.writeString(`{"type":"function","function":`)
+	}
 	c.tally.compact(&r)
+	if flat {
+		c.tally.writeString("}")
+	}
 	c.tally.writeString("\n")
 }
 
@@ -87,7 +98,8 @@ func textOf(r *jsonwalk.Reader) (t text) {
 type declaration struct {
 	name, description text
 	parameters        schema
-	search            bool
+	flat              bool // it is the function itself
+	foreign           bool // it is neither a function nor a tool that the caller made
 }
 
 // read reads a tool, which has the function inside it, or a function, which is the tool.
@@ -100,16 +112,16 @@ func (t *declaration) read(raw []byte, depth int) {
 		switch string(r.Key()) {
 		case "type":
 			kind := textOf(&r)
-			t.search = t.search || isSearch(kind.raw)
+			t.foreign = t.foreign || string(kind.raw) != "function" && string(kind.raw) != "custom"
 		case "function", "custom":
 			if depth == 0 {
 				t.read(r.Raw(), 1)
 			}
 		case "name":
-			t.name = textOf(&r)
+			t.name, t.flat = textOf(&r), depth == 0
 		case "description":
 			t.description = textOf(&r)
-		case "parameters", "input_schema":
+		case "parameters", "input_schema", "parametersJsonSchema", "parameters_json_schema":
 			t.parameters.read(r.Raw())
 		}
 	}

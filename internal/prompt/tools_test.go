@@ -69,7 +69,7 @@ func TestDeepTools(t *testing.T) {
 	if got := shown(t, "gpt-4o", tool); strings.Count(got, "{") != maxNesting+1 || !strings.Contains(got, "a?: any") {
 		t.Errorf("%q", got)
 	}
-	if _, err := Count("gpt-4o", []byte(`{"tools":[`+tool+`]}`)); err != nil {
+	if _, err := Count(OpenAI, "gpt-4o", []byte(`{"tools":[`+tool+`]}`)); err != nil {
 		t.Error(err)
 	}
 }
