@@ -6,9 +6,12 @@ import (
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
 	"github.com/farebox-go/farebox/internal/wire/audio"
+	"github.com/farebox-go/farebox/internal/wire/bedrock"
+	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
 	"github.com/farebox-go/farebox/internal/wire/images"
 	"github.com/farebox-go/farebox/internal/wire/openai"
+	"github.com/farebox-go/farebox/internal/wire/rerank"
 	"github.com/farebox-go/farebox/internal/wire/responses"
 )
 
@@ -20,6 +23,9 @@ var formats = [...]wire.Format{
 	images.Format{},
 	audio.Format{},
 	gemini.Format{},
+	bedrock.Format{},
+	cohere.Format{},
+	rerank.Format{},
 }
 
 // recognised is a request whose format is known.

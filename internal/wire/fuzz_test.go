@@ -2,12 +2,18 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"hash/crc32"
 	"testing"
 
 	"github.com/farebox-go/farebox/internal/framing"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/bedrock"
+	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
+	"github.com/farebox-go/farebox/internal/wire/rerank"
 )
 
 // fuzzed are routes of every kind, with a request and an answer each to begin from.
@@ -25,6 +31,50 @@ var fuzzed = []struct {
 		"event: interaction.completed\ndata: {\"interaction\":{\"id\":\"v\",\"usage\":{\"total_input_tokens\":1}}}\n\nevent: done\ndata: [DONE]\n\n", framing.ServerSent},
 	{gemini.Format{}, post("vertex", "/v1/publishers/google/models/text-embedding-005:predict"), `{"instances":[{"content":"a"}]}`,
 		`{"predictions":[{"embeddings":{"statistics":{"token_count":4}}}]}`, framing.None},
+	{cohere.Format{}, post("cohere", "/v1/chat"), `{"message":"a","chat_history":[{"role":"USER","message":"b"}],"connectors":[{"id":"web-search"}],"max_tokens":5}`,
+		`{"text":"b","generation_id":"g","finish_reason":"COMPLETE","meta":{"billed_units":{"input_tokens":3,"output_tokens":1},"tokens":{"input_tokens":70}}}`, framing.None},
+	{cohere.Format{}, post("cohere", "/v1/chat"), `{"message":"a","stream":true}`,
+		"{\"is_finished\":false,\"event_type\":\"text-generation\",\"text\":\"b\"}\n{\"is_finished\":true,\"finish_reason\":\"COMPLETE\",\"response\":{\"meta\":{\"billed_units\":{\"input_tokens\":3}}}}\n", framing.Lines},
+	{cohere.Format{}, post("", "/v2/chat"), `{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"stream":true}`,
+		"event: content-delta\ndata: {\"delta\":{\"message\":{\"content\":{\"text\":\"b\"}}}}\n\nevent: message-end\ndata: {\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"billed_units\":{\"input_tokens\":3}}}}\n\n", framing.ServerSent},
+	{cohere.Format{}, post("", "/v2/embed"), `{"inputs":[{"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]}],"texts":["b"],"images":["c"]}`,
+		`{"id":"e","embeddings":{"float":[[0.1]]},"meta":{"billed_units":{"images":1,"input_tokens":2}}}`, framing.None},
+	{rerank.Format{}, post("", "/v1/rerank"), `{"model":"m","query":"q","documents":["a",{"text":"b"}]}`,
+		`{"results":[{"index":0,"relevance_score":0.9}],"meta":{"billed_units":{"search_units":1}}}`, framing.None},
+	{rerank.Format{}, post("openrouter", "/api/v1/rerank"), `{"model":"m","query":"q","documents":["a"]}`,
+		`{"id":"g","model":"m","usage":{"total_tokens":9,"search_units":1,"cost":0.001}}`, framing.None},
+	{bedrock.Format{}, post("bedrock", "/model/us.amazon.nova-lite-v1:0/converse"), `{"messages":[{"role":"user","content":[{"text":"a"},{"cachePoint":{"type":"default","ttl":"1h"}}]}],"system":[{"text":"b"}],
+		"inferenceConfig":{"maxTokens":5},"toolConfig":{"tools":[{"toolSpec":{"name":"f"}},{"systemTool":{"name":"s"}}]},"serviceTier":{"type":"flex"}}`,
+		`{"output":{"message":{"content":[{"text":"b"},{"toolUse":{"input":{"a":1}}}]}},"stopReason":"end_turn","usage":{"inputTokens":3,"outputTokens":1,"cacheWriteInputTokens":5,"cacheDetails":[{"inputTokens":5,"ttl":"1h"}]}}`, framing.None},
+	{bedrock.Format{}, post("bedrock", "/model/anthropic.claude-v2/converse-stream"), `{"messages":[{"role":"user","content":[{"text":"a"}]}]}`,
+		awsMessage("contentBlockDelta", `{"delta":{"text":"b"}}`) + awsMessage("messageStop", `{"stopReason":"end_turn"}`) + awsMessage("metadata", `{"usage":{"inputTokens":3,"outputTokens":1}}`), framing.AWS},
+	{bedrock.Format{}, post("bedrock", "/model/anthropic.claude-haiku-4-5-v1:0/invoke"), `{"anthropic_version":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}]}`,
+		`{"type":"message","id":"m","model":"c","content":[{"type":"text","text":"b"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":1}}`, framing.None},
+	{bedrock.Format{}, post("bedrock", "/model/anthropic.claude-haiku-4-5-v1:0/invoke-with-response-stream"), `{"max_tokens":5,"messages":[{"role":"user","content":"a"}]}`,
+		awsChunk(`{"type":"message_start","message":{"id":"m","usage":{"input_tokens":3,"output_tokens":1}}}`) + awsChunk(`{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":3,"outputTokenCount":2}}`), framing.AWS},
+	{bedrock.Format{}, post("bedrock", "/model/amazon.titan-text-express-v1/invoke"), `{"inputText":"a","textGenerationConfig":{"maxTokenCount":5}}`,
+		`{"inputTextTokenCount":3,"results":[{"tokenCount":2,"outputText":"b","completionReason":"FINISH"}]}`, framing.None},
+	{bedrock.Format{}, post("bedrock", "/model/meta.llama3-8b-instruct-v1:0/invoke-with-response-stream"), `{"prompt":"a","max_gen_len":5}`,
+		awsChunk(`{"generation":"b","prompt_token_count":3,"generation_token_count":1,"stop_reason":null}`) + awsChunk(`{"generation":"c","prompt_token_count":null,"generation_token_count":2,"stop_reason":"stop"}`), framing.AWS},
+}
+
+// awsMessage is a message of an AWS event stream.
+func awsMessage(kind, payload string) string {
+	var headers []byte
+	for _, h := range [][2]string{{":event-type", kind}, {":content-type", "application/json"}, {":message-type", "event"}} {
+		headers = append(append(headers, byte(len(h[0]))), h[0]...)
+		headers = append(binary.BigEndian.AppendUint16(append(headers, 7), uint16(len(h[1]))), h[1]...)
+	}
+	m := binary.BigEndian.AppendUint32(nil, uint32(len(headers)+len(payload)+16))
+	m = binary.BigEndian.AppendUint32(m, uint32(len(headers)))
+	m = binary.BigEndian.AppendUint32(m, crc32.ChecksumIEEE(m))
+	m = append(append(m, headers...), payload...)
+	return string(binary.BigEndian.AppendUint32(m, crc32.ChecksumIEEE(m)))
+}
+
+// awsChunk is a chunk of what was invoked.
+func awsChunk(document string) string {
+	return awsMessage("chunk", `{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(document))+`","p":"abc"}`)
 }
 
 func post(provider, path string) wire.Target {

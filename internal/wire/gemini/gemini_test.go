@@ -69,7 +69,7 @@ func TestRequest(t *testing.T) {
 		{"settings", generate, `{"contents":[],"generationConfig":{"maxOutputTokens":7,"candidateCount":2,"responseModalities":["IMAGE","audio"],"responseSchema":{"a":1}},
 			"serviceTier":"flex"}`, wire.GenerateContent, chat(wire.Request{MaxOutput: 7, Choices: 2, ImageOutput: true, AudioOutput: true, TextBytes: 7, ServiceTier: "flex"})},
 		{"with underscores", generate, `{"system_instruction":{"parts":[{"text":"ab"}]},"contents":[],"generation_config":{"max_output_tokens":7},"cached_content":"c"}`, wire.GenerateContent,
-			chat(wire.Request{MaxOutput: 7, Messages: 1, TextBytes: 2, Files: 1})},
+			chat(wire.Request{MaxOutput: 7, Messages: 1, TextBytes: 2, HiddenInput: true})},
 		{"media", generate, `{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}},{"file_data":{"mime_type":"application/pdf","file_uri":"u"}},
 			{"fileData":{"fileUri":"https://youtu.be/x"},"videoMetadata":{"fps":1}},{"inlineData":{"mimeType":"audio/wav","data":""}}]}]}`, wire.GenerateContent,
 			chat(wire.Request{Messages: 1, Images: 1, Files: 1, Videos: 1, Audios: 1})},
@@ -87,7 +87,7 @@ func TestRequest(t *testing.T) {
 			wire.Request{Operation: wire.ImageGeneration, Model: "imagen-4", Messages: 1, TextBytes: 2, Choices: 1, IncludeUsage: true, Units: map[string]int64{"image": 2}}},
 		{"an interaction", "/v1beta/interactions", `{"model":"gemini-3-flash","input":[{"type":"user_input","content":[{"type":"text","text":"ab"},{"type":"image","data":"AA","mime_type":"image/png"}]},
 			{"type":"function_result","result":{"a":1}}],"tools":[{"type":"function","name":"f"},{"type":"google_search"}],"stream":true,"previous_interaction_id":"v1"}`, wire.Chat,
-			wire.Request{Operation: wire.Chat, Model: "gemini-3-flash", Messages: 2, TextBytes: 2 + 7 + 1, Images: 1, Files: 1, Tools: 1, ServerTools: true, WebSearch: true,
+			wire.Request{Operation: wire.Chat, Model: "gemini-3-flash", Messages: 2, TextBytes: 2 + 7 + 1, Images: 1, HiddenInput: true, Tools: 1, ServerTools: true, WebSearch: true,
 				Stream: true, Inputs: 1, Choices: 1, IncludeUsage: true}},
 	} {
 		got, err := format.ReadRequest(c.op, wire.Target{Path: c.path}, []byte(c.body))

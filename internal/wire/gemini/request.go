@@ -57,7 +57,7 @@ func (q *requestReader) member(key string) {
 	case "tools":
 		q.tools()
 	case "cachedContent", "cached_content", "previous_interaction_id":
-		q.Files += q.Given() // input that is not in the request, of a size that nobody states
+		q.HiddenInput = q.HiddenInput || q.Given() > 0
 	case "serviceTier", "service_tier":
 		if tier := tierOf(q.Text("serviceTier")); tier != "standard" {
 			q.ServiceTier = tier

@@ -64,7 +64,7 @@ func (q *Body) ReadPart() {
 	for q.R.Member() {
 		switch string(q.R.Key()) {
 		case "type", "prompt_cache_breakpoint":
-		case "cache_control":
+		case "cache_control", "cachePoint": // Bedrock names the mark itself
 			q.ReadCacheControl()
 		case "image_url", "image", "input_image":
 			q.Images += present(&q.R)

@@ -43,7 +43,7 @@ type Exchange struct {
 		SSE         string
 		NDJSON      string
 		Text        string
-		EventStream string `json:"eventstream_base64"`
+		EventStream []byte `json:"eventstream_base64"`
 	} `json:"-"`
 }
 
@@ -81,14 +81,24 @@ func (x *Exchange) Body() []byte {
 		return []byte(x.Response.SSE)
 	case x.Response.NDJSON != "":
 		return []byte(x.Response.NDJSON)
+	case x.Response.EventStream != nil:
+		return x.Response.EventStream
 	case x.Response.Body != nil:
 		return x.Response.Body
 	}
 	return []byte(x.Response.Text)
 }
 
-// Asked is the body of its request; nil where none was recorded, or one that is not JSON.
+// Asked is the body of its request; nil where none was recorded, or one that is not JSON. A body that was sent without a
+// content type was recorded as a text.
 func (x *Exchange) Asked() []byte {
+	var text string
+	if json.Unmarshal(x.Request.Body, &text) == nil && text != "" {
+		if !json.Valid([]byte(text)) {
+			return nil // the recording cut it
+		}
+		return []byte(text)
+	}
 	if string(x.Request.Body) == "null" || bytes.Contains(x.Request.Body, []byte(`"_multipart"`)) {
 		return nil
 	}
