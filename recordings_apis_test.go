@@ -24,6 +24,8 @@ const (
 type recordedAPI struct {
 	client bool // the Client has a method for it, and is replayed too
 	free   bool // its provider does not charge for it: there is no receipt
+	// beside says that usage may stand where the recordings' index does not look: in the head, in counts by themselves.
+	beside bool
 	// usage compares a receipt's usage with what the provider stated.
 	usage func(t *testing.T, x *exchange, r *farebox.Receipt)
 }

@@ -165,7 +165,7 @@ type Answer struct {
 	Usage         Usage
 	UsageSeen     bool   // the provider reported a usage
 	Contradictory bool   // the usage contradicts itself; Usage is the nearest reading that is never negative
-	RawUsage      []byte // the usage object as it was written (bounded); a copy
+	RawUsage      []byte // the usage object as it was written (bounded), or one of the counts that stand by themselves; a copy
 	// Iterations are parts that are billed beside Usage, each at its own model's price (Anthropic's compaction and
 	// advisor iterations).
 	Iterations []Iteration

@@ -94,9 +94,9 @@ const (
 // answer gathers what an answer says, for bodies and streams alike.
 type answer struct {
 	wire.Answer
-	of     *wire.Request
-	rank   rank
-	counts counts // those of byMaker, which come one by one
+	of   *wire.Request
+	rank rank
+	made [len(makersCounts)]int64
 }
 
 // Result implements [document.Reading].
@@ -146,26 +146,41 @@ func (a *answer) object(found document.Found, want int, at rank) {
 	a.RawUsage = append(a.RawUsage[:0], raw...)
 }
 
+// makersCounts are the counts that stand alone in the answers of Titan and Llama.
+var makersCounts = [...]struct {
+	want   int
+	name   string
+	output bool
+}{
+	{wantTitanInput, "inputTextTokenCount", false}, {wantLlamaInput, "prompt_token_count", false},
+	{wantTitanOutput, "totalOutputTextTokenCount", true}, {wantTitanResults, "tokenCount", true}, {wantLlamaOutput, "generation_token_count", true},
+}
+
 // byMaker reads the counts of Titan and Llama, and what is charged by the piece.
 func (a *answer) byMaker(found document.Found) {
 	if a.rank > byMaker {
 		return
 	}
-	c := &a.counts
-	for _, count := range [...]struct {
-		want int
-		n    *int64
-	}{
-		{wantTitanInput, &c.input}, {wantLlamaInput, &c.input},
-		{wantTitanOutput, &c.output}, {wantTitanResults, &c.output}, {wantLlamaOutput, &c.output},
-	} {
+	for i, count := range makersCounts {
 		if n := found.Counted(count.want); n > 0 && n <= usage.MaxCount {
-			*count.n, c.stated = n, true
+			a.made[i] = n // the latest: a stream counts up
+		}
+	}
+	var c counts
+	var stated [len(makersCounts)]usage.Named
+	for i, count := range makersCounts {
+		stated[i] = usage.Named{Name: count.name, Count: a.made[i]}
+		c.stated = c.stated || a.made[i] > 0
+		if count.output {
+			c.output = max(c.output, a.made[i])
+		} else {
+			c.input = max(c.input, a.made[i])
 		}
 	}
 	if c.stated {
 		c.tell(&a.Answer)
 		a.rank = byMaker
+		a.RawUsage = usage.Gather(a.RawUsage, stated[:]...)
 	}
 	switch a.of.Operation {
 	case wire.ImageGeneration:
@@ -181,6 +196,7 @@ func (a *answer) pieces(name string, n int64) {
 	if n > 0 {
 		a.UsageSeen = true
 		a.Usage = wire.Usage{Requests: 1, Units: map[string]int64{name: n}}
+		a.RawUsage = usage.Gather(a.RawUsage, usage.Named{Name: name, Count: n})
 	}
 }
 

@@ -89,17 +89,23 @@ func (Format) ReadHeaders(of *wire.Request, head http.Header, a *wire.Answer) {
 		return
 	}
 	var c counts
-	for name, n := range map[string]*int64{
-		"Input-Token-Count": &c.input, "Output-Token-Count": &c.output,
-		"Cache-Read-Input-Token-Count": &c.cached, "Cache-Write-Input-Token-Count": &c.written,
+	var stated []usage.Named
+	for _, header := range [...]struct {
+		name string
+		n    *int64
+	}{
+		{"x-amzn-bedrock-input-token-count", &c.input}, {"x-amzn-bedrock-output-token-count", &c.output},
+		{"x-amzn-bedrock-cache-read-input-token-count", &c.cached}, {"x-amzn-bedrock-cache-write-input-token-count", &c.written},
 	} {
-		if value := head.Get("X-Amzn-Bedrock-" + name); value != "" {
+		if value := head.Get(header.name); value != "" {
 			r := jsonwalk.NewReader([]byte(value))
-			c.take(&r, n)
+			c.take(&r, header.n)
+			stated = append(stated, usage.Named{Name: header.name, Count: *header.n})
 		}
 	}
 	if c.stated {
 		c.tell(a)
+		a.RawUsage = usage.Gather(a.RawUsage, stated...)
 	}
 }
 

@@ -94,8 +94,9 @@ func (a *answer) Collect(found document.Found) {
 	a.ground(found)
 	if raw, ok := found.Value(wantUsage); ok {
 		a.usage(raw)
-		_, blocked := found.Value(wantBlocked)
-		a.UsageSeen = a.UsageSeen || blocked // a prompt that was blocked has nothing to count
+		if _, blocked := found.Value(wantBlocked); blocked && !a.UsageSeen { // there is nothing to count
+			a.UsageSeen, a.RawUsage = true, append(a.RawUsage[:0], raw...)
+		}
 	}
 	a.predicted(found)
 }
@@ -187,11 +188,13 @@ func (a *answer) predicted(found document.Found) {
 		if n := found.Counted(wantTokens); n > 0 && n <= usage.MaxCount {
 			a.UsageSeen = true
 			a.Usage = wire.Usage{Input: n, Requests: 1}
+			a.RawUsage = usage.Gather(a.RawUsage, usage.Named{Name: "token_count", Count: n})
 		}
 	case wire.ImageGeneration:
 		if n := found.Counted(wantPredictions); n > 0 {
 			a.UsageSeen = true
 			a.Usage = wire.Usage{Requests: 1, Units: map[string]int64{wire.UnitImage: n}}
+			a.RawUsage = usage.Gather(a.RawUsage, usage.Named{Name: "predictions", Count: n})
 		}
 	}
 }
