@@ -22,10 +22,12 @@ type APIError struct {
 	RequestID    string        // the provider's id for the request
 	GenerationID string        // OpenRouter's generation id, to look its cost up
 	RetryAfter   time.Duration // how long the provider asks to wait; zero: it does not say
+	ResetAt      time.Time     // when a spending limit at the provider is reset; zero: it does not say
 	Attempts     int           // physical attempts of the call so far
 	Body         []byte        `json:"-"` // the first bytes of the answer, which may repeat the prompt: not printed
 	MidStream    bool          // it came after the answer had begun
 
+	reason      string // what a gateway adds to say which of its limits was met
 	effective   int    // the status that an error inside a 200 names
 	shouldRetry string // OpenAI's and Anthropic's own word: "true" or "false"
 	receipts    []Receipt
@@ -139,14 +141,14 @@ type apiErrorKind struct {
 // request that moderation stopped is OpenRouter's.
 var apiErrorKinds = []apiErrorKind{
 	// OpenRouter's limit on spending in flight is a 402 that passes when open calls end.
-	{name: "rate_limit", sentinel: ErrRateLimit, codes: []string{"in_flight_budget"}},
+	{name: "rate_limit", sentinel: ErrRateLimit, codes: inFlightCodes, words: inFlightWords},
 	{
 		name: "payment_required", sentinel: ErrPaymentRequired,
-		codes: []string{"insufficient_quota", "payment_required", "billing_hard_limit", "insufficient_credits"},
-		words: []string{
+		codes: slices.Concat(spendLimitCodes, tooDearCodes, []string{"insufficient_quota", "payment_required", "insufficient_credits"}),
+		words: slices.Concat(spendLimitWords, tooDearWords, []string{
 			"credit balance is too low", "insufficient credits", "exceeded your current quota", "insufficient balance",
-			"used all available credits", "key limit exceeded", "reached your specified api usage limits",
-		},
+			"used all available credits",
+		}),
 	},
 	{
 		name: "context_length", sentinel: ErrContextLength,
@@ -177,7 +179,7 @@ func (k *apiErrorKind) matches(e *APIError) bool {
 	if slices.Contains(k.statuses, e.status()) {
 		return true
 	}
-	return containsAny(e.Code, k.codes) || containsAny(e.Type, k.codes) || containsAny(e.Message, k.words)
+	return e.says(k.codes, k.words)
 }
 
 func containsAny(text string, words []string) bool {

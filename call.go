@@ -108,8 +108,9 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 	this := &call{spec: spec, client: c, id: newID(time.Now()), header: options.header, endpoint: first, model: spec.model}
 	ctx, this.span = c.meter.telemetry.startCall(ctx, string(spec.op), spec.model)
 	candidates, err := c.candidates(ctx, first, spec, body)
-	for _, candidate := range candidates {
+	for _, candidate := range c.cooldowns.order(candidates, time.Now()) {
 		err = c.tryDown(ctx, this, candidate, body, read)
+		c.cooldowns.note(this.endpoint, err, time.Now())
 		if err == nil {
 			return this, nil
 		}
@@ -286,5 +287,6 @@ func newAPIError(endpoint, model string, status int, reported *wire.Error) *APIE
 		Endpoint: endpoint, Model: model, Status: status, effective: reported.Status,
 		Code: reported.Code, Type: reported.Type, Message: reported.Message, Upstream: reported.Provider,
 		RetryAfter: parseWait(reported.RetryAfter, time.Now()),
+		reason:     reported.Reason, ResetAt: parseReset(reported),
 	}
 }

@@ -26,7 +26,9 @@ type Client struct {
 	retry    Retry
 	choices  map[string]Choice
 	ladder   Ladder
-	timeout  time.Duration
+
+	cooldowns cooldowns
+	timeout   time.Duration
 
 	maxResponseBytes int64
 	maxEventBytes    int

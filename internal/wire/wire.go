@@ -191,6 +191,8 @@ type Error struct {
 	Status     int    // an HTTP status that the error itself names (an error inside a 200); 0: none
 	RetryAfter string // a hint inside the error (Retry-After's form), empty: none
 	Provider   string // the upstream provider that failed, where a gateway names it
+	Reason     string // what a gateway adds to say which of its limits was met: "in_flight_budget_exhausted", "spend_limit"
+	ResetAt    string // when a spending limit is reset (RFC 3339), empty: it does not say
 }
 
 // Format reads one wire format. Implementations are safe for concurrent use.

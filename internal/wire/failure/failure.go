@@ -118,6 +118,13 @@ func (f *errorFields) metadata(r *jsonwalk.Reader) {
 			f.raw = rawText(r)
 		case "retry_after", "retry_after_seconds":
 			f.RetryAfter = first(f.RetryAfter, scalarText(r))
+		case "reason":
+			f.Reason = errorText(r)
+		case "limit_source", "limit_usd": // of a key, a workspace or a guardrail
+			f.Reason = first(f.Reason, "spend_limit")
+			r.Skip()
+		case "resets_at":
+			f.ResetAt = errorText(r)
 		case "headers":
 			f.headers(r)
 		}
@@ -167,6 +174,7 @@ func (f *errorFields) adopt(inner errorFields) {
 	f.Param = first(inner.Param, f.Param)
 	f.Provider = first(inner.Provider, f.Provider)
 	f.RetryAfter = first(inner.RetryAfter, f.RetryAfter)
+	f.Reason, f.ResetAt = first(inner.Reason, f.Reason), first(inner.ResetAt, f.ResetAt)
 	f.raw = first(inner.raw, f.raw)
 	if inner.Status != 0 {
 		f.Status = inner.Status
@@ -182,6 +190,7 @@ func (f *errorFields) result() wire.Error {
 	e.Message = readable(e.Message)
 	e.Code, e.Type, e.Param = label(e.Code), label(e.Type), label(e.Param)
 	e.Provider, e.RetryAfter = label(e.Provider), label(e.RetryAfter)
+	e.Reason, e.ResetAt = label(e.Reason), label(e.ResetAt)
 	return e
 }
 
