@@ -13,6 +13,11 @@ var embeddedModels = sync.OnceValues(func() (*catalogState, error) {
 	if err != nil {
 		return nil, err
 	}
+	return stateOf(table)
+})
+
+// stateOf makes the entries of a decoded snapshot.
+func stateOf(table *catalog.Table) (*catalogState, error) {
 	state := &catalogState{embedded: make(map[modelKey]*catalogModel, len(table.Rows)*2)}
 	for _, source := range table.Sources {
 		if source.AsOf.After(state.asOf) {
@@ -36,7 +41,7 @@ var embeddedModels = sync.OnceValues(func() (*catalogState, error) {
 		rows = rows[same:]
 	}
 	return state, nil
-})
+}
 
 // modelOfRows makes the entry of a model from its prices, oldest first.
 func modelOfRows(rows []catalog.Row) (*catalogModel, error) {
@@ -75,16 +80,30 @@ func priceOfRow(row *catalog.Row) (Price, error) {
 		}
 		price.Tiers = append(price.Tiers, Tier{Over: tier.Over, Inclusive: tier.Inclusive, Rates: rates})
 	}
-	for _, window := range row.Windows {
-		rates, err := ratesOfRow(window.Rates)
+	for i := range row.Overrides {
+		override, err := overrideOfRow(&row.Overrides[i])
 		if err != nil {
 			return price, err
 		}
-		price.Overrides = append(price.Overrides, Override{
-			When: When{Start: TimeOfDay(window.Start), End: TimeOfDay(window.End)}, Rates: rates,
-		})
+		price.Overrides = append(price.Overrides, override)
 	}
 	return price, nil
+}
+
+func overrideOfRow(o *catalog.Override) (override Override, err error) {
+	override.When = When{
+		InputOver: o.When.Over, Inclusive: o.When.Inclusive, ServiceTier: o.When.ServiceTier, Region: o.When.Region, Speed: o.When.Speed,
+		Start: TimeOfDay(o.When.Start), End: TimeOfDay(o.When.End), Days: Days(o.When.Days),
+	}
+	if o.Multiply != "" {
+		if override.Multiplier, err = ParseFactor(o.Multiply); err != nil {
+			return override, err
+		}
+	}
+	if len(o.Rates) > 0 {
+		override.Rates, err = ratesOfRow(o.Rates)
+	}
+	return override, err
 }
 
 func ratesOfRow(row []catalog.Rate) (Rates, error) {

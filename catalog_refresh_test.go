@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/farebox-go/farebox/internal/catalog"
 )
 
 // priceServer serves a list in catwalk's form, as it is told.
@@ -377,6 +379,20 @@ func BenchmarkCatalogFind(b *testing.B) {
 	for b.Loop() {
 		if c.find("openai", "gpt-4o-mini") == nil {
 			b.Fatal("not found")
+		}
+	}
+}
+
+// BenchmarkSnapshotEntries makes the catalog's entries of the decoded snapshot, which is most of a first use.
+func BenchmarkSnapshotEntries(b *testing.B) {
+	table, err := catalog.Snapshot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := stateOf(table); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -47,6 +47,7 @@ func TestSnapshotRows(t *testing.T) {
 			continue
 		}
 		checkRow(t, row, price)
+		checkRowRates(t, row, m)
 		for _, alias := range row.Aliases {
 			if c.find(row.Provider, alias) == nil {
 				t.Errorf("%s/%s is not found as %q", row.Provider, row.Model, alias)
@@ -62,32 +63,45 @@ func checkRow(t *testing.T, row *catalog.Row, price *priceTable) {
 	if row.Variable {
 		return
 	}
-	if len(price.levels) != 1+len(row.Tiers) || len(price.overrides) != len(row.Windows) {
-		t.Errorf("%s/%s: %d levels, %d windows", row.Provider, row.Model, len(price.levels), len(price.overrides))
+	if len(price.levels) != 1+len(row.Tiers) || len(price.overrides) != len(row.Overrides) {
+		t.Errorf("%s/%s: %d levels, %d overrides", row.Provider, row.Model, len(price.levels), len(price.overrides))
 		return
-	}
-	checkRates := func(rates *rateTable, want []catalog.Rate) {
-		for _, r := range want {
-			place, _ := dimensionPlace(Dimension(r.Dimension))
-			text := rates.rate[place].PerMillionString()
-			if catalog.PerUnit(r.Dimension) {
-				text = rates.rate[place].String()
-			}
-			if !rates.has(place) || text != r.Price {
-				t.Errorf("%s/%s: %s at %s, want %s", row.Provider, row.Model, r.Dimension, text, r.Price)
-			}
-		}
-	}
-	checkRates(&price.levels[0].rates, row.Rates)
-	for i, tier := range row.Tiers {
-		checkRates(&price.levels[i+1].rates, tier.Rates)
-	}
-	for i, window := range row.Windows {
-		checkRates(&price.overrides[i].rates, window.Rates)
 	}
 	if u := (&Usage{Input: 9, CacheRead: 9, Output: 9, Reasoning: 9, Requests: 1}); row.Free {
 		if _, cost, complete := price.cost(u, &conditions{at: noon}); !cost.IsZero() || !complete {
 			t.Errorf("%s/%s is free, and costs %s (complete: %t)", row.Provider, row.Model, cost, complete)
+		}
+	}
+}
+
+// checkRowRates holds the rates of the price that a row became against those of the row.
+func checkRowRates(t *testing.T, row *catalog.Row, m *catalogModel) {
+	t.Helper()
+	i := slices.IndexFunc(m.Prices, func(p Price) bool { return p.From.Equal(row.From) })
+	if i < 0 || row.Free || row.Variable {
+		return
+	}
+	price := &m.Prices[i]
+	check := func(rates Rates, want []catalog.Rate) {
+		for _, r := range want {
+			rate, ok := rates[Dimension(r.Dimension)]
+			text := rate.PerMillionString()
+			if catalog.PerUnit(r.Dimension) {
+				text = rate.String()
+			}
+			if !ok || text != r.Price {
+				t.Errorf("%s/%s: %s at %s, want %s", row.Provider, row.Model, r.Dimension, text, r.Price)
+			}
+		}
+	}
+	check(price.Rates, row.Rates)
+	for i, tier := range row.Tiers {
+		check(price.Tiers[i].Rates, tier.Rates)
+	}
+	for i, o := range row.Overrides {
+		check(price.Overrides[i].Rates, o.Rates)
+		if o.Multiply != "" && price.Overrides[i].Multiplier != MustFactor(o.Multiply) {
+			t.Errorf("%s/%s: multiplied by %s, want %s", row.Provider, row.Model, price.Overrides[i].Multiplier, o.Multiply)
 		}
 	}
 }

@@ -133,6 +133,18 @@ func TestSnapshotKnownPrices(t *testing.T) {
 		{"openrouter", "anthropic/claude-sonnet-4.5", autumn, "input=3 cache_read=0.3 cache_write=3.75 output=15"},
 		{"openrouter", "openai/gpt-4o-mini", autumn, "input=0.15 cache_read=0.075 output=0.6"},
 		{"bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", autumn, "input=3.3 output=16.5"},
+		{"openai", "whisper-1", autumn, "audio_ms=0.0000001"}, // $0.006 a minute
+		{"openai", "tts-1", autumn, "character=0.000015"},
+		{"openai", "dall-e-3", autumn, "image=0.04 image/1024x1024/hd=0.08 image/1024x1792=0.08"},
+		{"openai", "gpt-image-1", autumn, "input=5 image_input=10 image_output=40"},
+		{"openai", "gpt-4o-transcribe", autumn, "input=2.5 audio_input=6 output=10"},
+		{"groq", "whisper-large-v3", autumn, "audio_ms=0.000000030833333333333333"},
+		{"google", "imagen-4.0-generate-001", autumn, "image=0.04"},
+		{"vertex", "veo-3.1-generate-001", autumn, "video_ms=0.0004"},
+		{"mistral", "mistral-ocr-2512", autumn, "page=0.002 page/annotated=0.003"},
+		{"cohere", "rerank-v3.5", autumn, "search_unit=0.002"},
+		{"cohere", "embed-v4.0", autumn, "input=0.12"},
+		{"bedrock", "anthropic.claude-3-haiku-20240307-v1:0", autumn, "input=0.25 output=1.25"},
 		{"perplexity", "sonar-deep-research", autumn, "input=2 output=8 reasoning=3 citation=2"},
 	}
 	for _, test := range tests {
@@ -204,13 +216,45 @@ func TestSnapshotFacts(t *testing.T) {
 		t.Error("~openai/gpt-latest has a fixed price")
 	}
 	daytime := lookup(table, "deepseek", "deepseek-chat", autumn)
-	if len(daytime.Windows) != 1 || daytime.Windows[0].End != 16*time.Hour+30*time.Minute ||
-		!slices.Equal(daytime.Windows[0].Rates, []Rate{{Input, "0.27"}, {CacheRead, "0.07"}, {Output, "1.1"}}) {
-		t.Errorf("deepseek-chat: %+v", daytime.Windows)
+	if len(daytime.Overrides) != 1 || daytime.Overrides[0].When.End != 16*time.Hour+30*time.Minute ||
+		!slices.Equal(daytime.Overrides[0].Rates, []Rate{{Input, "0.27"}, {CacheRead, "0.07"}, {Output, "1.1"}}) {
+		t.Errorf("deepseek-chat: %+v", daytime.Overrides)
 	}
 	peak := lookup(table, "deepseek", "deepseek-v4-pro", autumn)
-	if len(peak.Windows) != 2 || peak.Windows[0].Start != time.Hour || peak.Windows[0].End != 4*time.Hour {
-		t.Errorf("deepseek-v4-pro: %+v", peak.Windows)
+	if len(peak.Overrides) != 2 || peak.Overrides[0].When.Start != time.Hour || peak.Overrides[0].When.End != 4*time.Hour {
+		t.Errorf("deepseek-v4-pro: %+v", peak.Overrides)
+	}
+}
+
+// What holds under conditions, as the providers' pages say it.
+func TestSnapshotOverrides(t *testing.T) {
+	t.Parallel()
+	table := snapshot(t)
+	weekdays := uint8(1<<time.Monday | 1<<time.Tuesday | 1<<time.Wednesday | 1<<time.Thursday | 1<<time.Friday)
+	for _, test := range []struct {
+		provider, model string
+		when            When
+		multiply        string
+		rates           []Rate
+	}{
+		{"openai", "gpt-5", When{ServiceTier: "flex"}, "0.5", nil},
+		{"openai", "gpt-5.5", When{ServiceTier: "priority"}, "2.5", nil},
+		{"openai", "gpt-4o-mini", When{ServiceTier: "priority"}, "", []Rate{{Input, "0.25"}, {CacheRead, "0.125"}, {Output, "1"}}},
+		{"openai", "text-embedding-3-small", When{ServiceTier: "batch"}, "0.5", nil},
+		{"anthropic", "claude-opus-4-6", When{Region: "us"}, "1.1", nil},
+		{"anthropic", "claude-sonnet-4-5", When{ServiceTier: "batch"}, "0.5", nil},
+		{"google", "gemini-2.5-pro", When{ServiceTier: "batch"}, "0.5", nil},
+		{"deepseek", "deepseek-v4-pro", When{Start: time.Hour, End: 4 * time.Hour, Days: weekdays}, "", []Rate{{Input, "1.32"}, {CacheRead, "0.044"}, {Output, "3.96"}}},
+	} {
+		row := lookup(table, test.provider, test.model, day(2026, 11, 1))
+		if row == nil {
+			t.Errorf("%s/%s is not in the snapshot", test.provider, test.model)
+			continue
+		}
+		i := slices.IndexFunc(row.Overrides, func(o Override) bool { return o.When == test.when })
+		if i < 0 || row.Overrides[i].Multiply != test.multiply || !slices.Equal(row.Overrides[i].Rates, test.rates) {
+			t.Errorf("%s/%s: %+v, want %+v", test.provider, test.model, row.Overrides, test)
+		}
 	}
 }
 
@@ -219,7 +263,7 @@ func TestSnapshotLeavesOutTheUnpriced(t *testing.T) {
 	t.Parallel()
 	table := snapshot(t)
 	for _, absent := range []struct{ provider, model string }{
-		{"openai", "whisper-1"},            // per hour of audio
+		{"openai", "gpt-live-1"},           // per minute of a session
 		{"openai", "gpt-4o-audio-preview"}, // no price for its audio
 		{"openrouter", "openai/gpt-5-image"},
 		{"openai", "ft:gpt-4o-mini"}, // a pattern, not a name
@@ -244,8 +288,10 @@ func TestSnapshotIsShared(t *testing.T) {
 
 func TestPerUnit(t *testing.T) {
 	t.Parallel()
-	for _, dimension := range dimensions {
-		want := dimension == "web_search" || dimension == "request"
+	for dimension, want := range map[string]bool{
+		"input": false, "cache_write_1h": false, "video_output": false, "citation": false, "moon": false, "imagery": false,
+		"web_search": true, "request": true, "image": true, "image/1024x1024/hd": true, "audio_ms": true, "session": true,
+	} {
 		if PerUnit(dimension) != want {
 			t.Errorf("PerUnit(%s) = %t", dimension, !want)
 		}
@@ -257,7 +303,7 @@ func TestParseAllocations(t *testing.T) {
 	table := snapshot(t)
 	special := 0
 	for _, row := range table.Rows {
-		special += len(row.Tiers) + len(row.Windows)
+		special += len(row.Tiers) + len(row.Overrides)
 	}
 	allocs := testing.AllocsPerRun(5, func() {
 		if _, err := Parse(snapshotText); err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion is the first line's number; it changes when an old reader would misread a new file.
-const formatVersion = "1"
+const formatVersion = "2"
 
 // absent stands for an empty column.
 const absent = "-"
@@ -29,16 +29,18 @@ func (e *FormatError) Error() string {
 //
 // The format is made of lines with tab-separated columns; "#" starts a comment line, "-" is an empty column:
 //
-//	format    1
+//	format    2
 //	source    <letter> <YYYY-MM-DD> <name and version>
 //	provider  <name>                                     the provider of the lines that follow
 //	<model> <aliases> <from> <source> <kind> <modalities> <abilities> <context> <max output> <price>
 //
-// aliases are separated by spaces; from is a date; source is a letter from the header; kind is chat or
-// embedding. Modalities are letters, inputs before ">" and outputs after it: t(ext) i(mage) a(udio) v(ideo)
-// f(ile). Abilities are T(ools), R(easoning) and S(tructured output), in small letters where the model is known
-// to lack them. A price is "free", "variable" or a list of dimension=decimal separated by spaces, in which
-// ">200000" or ">=200000" opens a tier and "@16:30-00:30" a window. Lines are sorted by provider, model and date.
+// aliases are separated by spaces; from is a date; source is a letter from the header, or several; kind is chat, embedding or other.
+// Modalities are letters, inputs before ">" and outputs after it: t(ext) i(mage) a(udio) v(ideo) f(ile). Abilities are
+// T(ools), R(easoning) and S(tructured output), in small letters where the model is known to lack them. A price is "free",
+// "variable" or a list of dimension=decimal separated by spaces, in which ">200000" or ">=200000" opens a tier and any other
+// condition an override: "@16:30-00:30" hours, "%12345" days (Monday is 1), "#flex" a service tier, "~us" a region, "!fast" a
+// speed, several of them joined by "&" ("#priority&>=200000"); "*0.5" in an override multiplies. Tiers come before
+// overrides. Lines are sorted by provider, model and date.
 func Parse(text string) (*Table, error) {
 	p := newParser(text)
 	for rest := text; rest != ""; {
@@ -101,6 +103,9 @@ func (p *parser) parseLine(line string) (reason string) {
 
 func (p *parser) parseSource(rest string) (reason string) {
 	letter, rest, _ := strings.Cut(rest, "\t")
+	if len(letter) > 1 {
+		return "a source has one letter"
+	}
 	date, name, _ := strings.Cut(rest, "\t")
 	asOf, err := time.Parse(time.DateOnly, date)
 	if err != nil || letter == "" || name == "" {
@@ -113,6 +118,27 @@ func (p *parser) parseSource(rest string) (reason string) {
 	p.sources[letter] = source
 	p.table.Sources = append(p.table.Sources, source)
 	return ""
+}
+
+// source finds a source by its letter, or one made of several: the list that a price came from, then what was added to it.
+func (p *parser) source(letters string) (Source, bool) {
+	if source, ok := p.sources[letters]; ok {
+		return source, true
+	}
+	var joined Source
+	for i := range len(letters) {
+		source, ok := p.sources[letters[i:i+1]]
+		if !ok {
+			return Source{}, false
+		}
+		if i == 0 {
+			joined = source
+		} else {
+			joined.Name += "; " + source.Name
+		}
+	}
+	p.sources[letters] = joined
+	return joined, true
 }
 
 func (p *parser) parseProvider(name string) (reason string) {
@@ -149,7 +175,7 @@ func (p *parser) parseRow(line string) (reason string) {
 	if p.provider == "" {
 		return "a price stands before any provider"
 	}
-	source, ok := p.sources[col[colSource]]
+	source, ok := p.source(col[colSource])
 	if !ok {
 		return fmt.Sprintf("source %.10q is not in the header", col[colSource])
 	}
@@ -188,8 +214,10 @@ func (r *Row) parseFacts(col *[columnCount]string) (reason string) {
 	case "chat":
 	case "embedding":
 		r.Embedding = true
+	case "other":
+		r.Other = true
 	default:
-		return fmt.Sprintf("kind is %.20q, want chat or embedding", col[colKind])
+		return fmt.Sprintf("kind is %.20q, want chat, embedding or other", col[colKind])
 	}
 	if from := col[colFrom]; from != absent {
 		var err error

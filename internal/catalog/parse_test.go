@@ -9,7 +9,7 @@ import (
 )
 
 // header is the beginning of every well-formed list in these tests.
-const header = "format\t1\n" +
+const header = "format\t2\n" +
 	"source\tc\t2026-08-19\tlist one v1\n" +
 	"source\tg\t2026-09-23\tlist two v2\n"
 
@@ -32,7 +32,9 @@ func TestParse(t *testing.T) {
 		line("any", "-", "-", "c", "chat", "-", "-", "-", "-", "variable") +
 		line("cat", "-", "-", "c", "embedding", "avf>", "tRs", "-", "-", "input=0.02") +
 		line("dog", "-", "-", "c", "chat", "-", "-", "-", "-", "input=1 output=2 >128000 input=2 >=200000 input=3 output=6") +
-		line("elk", "-", "-", "c", "chat", "-", "-", "-", "-", "input=1 output=2 request=0.005 @16:30-00:30 input=0.5")
+		line("elk", "-", "-", "c", "chat", "-", "-", "-", "-", "input=1 output=2 request=0.005 @16:30-00:30 input=0.5") +
+		line("fox", "-", "-", "cg", "other", "-", "-", "-", "-", "web_search/high=0.05 image=0.04 image/1024x1024/hd=0.08 audio_ms=0.0000001") +
+		line("gnu", "-", "-", "c", "chat", "-", "-", "-", "-", "input=1 output=2 >9 input=2 #flex *0.5 #priority&>=9 input=4 @01:00-04:00&%127 input=3 output=5 ~us *1.1 !fast *6")
 
 	table, err := Parse(text)
 	if err != nil {
@@ -67,9 +69,28 @@ func TestParse(t *testing.T) {
 		{
 			Provider: "zoo", Model: "elk", Source: one.Name, AsOf: one.AsOf,
 			Rates: []Rate{{Input, "1"}, {Output, "2"}, {Request, "0.005"}},
-			Windows: []Window{{
-				Start: 16*time.Hour + 30*time.Minute, End: 30 * time.Minute, Rates: []Rate{{Input, "0.5"}},
+			Overrides: []Override{{
+				When: When{Start: 16*time.Hour + 30*time.Minute, End: 30 * time.Minute}, Rates: []Rate{{Input, "0.5"}},
 			}},
+		},
+		{
+			Provider: "zoo", Model: "fox", Source: one.Name + "; " + two.Name, AsOf: one.AsOf, Other: true,
+			Rates: []Rate{{"web_search/high", "0.05"}, {ImageMade, "0.04"}, {"image/1024x1024/hd", "0.08"}, {AudioMS, "0.0000001"}},
+		},
+		{
+			Provider: "zoo", Model: "gnu", Source: one.Name, AsOf: one.AsOf,
+			Rates: []Rate{{Input, "1"}, {Output, "2"}},
+			Tiers: []Tier{{Over: 9, Rates: []Rate{{Input, "2"}}}},
+			Overrides: []Override{
+				{When: When{ServiceTier: "flex"}, Multiply: "0.5"},
+				{When: When{ServiceTier: "priority", Over: 9, Inclusive: true}, Rates: []Rate{{Input, "4"}}},
+				{
+					When:  When{Start: time.Hour, End: 4 * time.Hour, Days: 1<<time.Monday | 1<<time.Tuesday | 1<<time.Sunday},
+					Rates: []Rate{{Input, "3"}, {Output, "5"}},
+				},
+				{When: When{Region: "us"}, Multiply: "1.1"},
+				{When: When{Speed: "fast"}, Multiply: "6"},
+			},
 		},
 	}}
 	if !reflect.DeepEqual(table, want) {
@@ -112,10 +133,12 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{"empty", "", 1, "which format"},
 		{"only comments", "# hello\n", 1, "which format"},
-		{"other format", "format\t2\n", 1, "want format 1"},
-		{"no format", "source\tc\t2026-08-19\tx\n", 1, "want format 1"},
-		{"source date", "format\t1\nsource\tc\t2026-13-19\tx\n", 2, "a source needs"},
-		{"source name", "format\t1\nsource\tc\t2026-12-19\n", 2, "a source needs"},
+		{"other format", "format\t1\n", 1, "want format 2"},
+		{"no format", "source\tc\t2026-08-19\tx\n", 1, "want format 2"},
+		{"source date", "format\t2\nsource\tc\t2026-13-19\tx\n", 2, "a source needs"},
+		{"source name", "format\t2\nsource\tc\t2026-12-19\n", 2, "a source needs"},
+		{"source of two letters", header + "source\tcc\t2026-12-19\tx\n", 4, "one letter"},
+		{"sources that are not all there", row(colSource, "gx"), 5, "not in the header"},
 		{"source twice", header + "source\tc\t2026-12-19\tx\n", 4, "already taken"},
 		{"provider name", header + "provider\t-\n", 4, "no provider's name"},
 		{"provider order", header + "provider\tb\nprovider\ta\n", 5, "not sorted"},
@@ -129,7 +152,7 @@ func TestParseErrors(t *testing.T) {
 		{"empty alias", row(colAliases, "a  b"), 5, "aliases"},
 		{"date", row(colFrom, "yesterday"), 5, "no date"},
 		{"source", row(colSource, "x"), 5, "not in the header"},
-		{"kind", row(colKind, "video"), 5, "chat or embedding"},
+		{"kind", row(colKind, "video"), 5, "chat, embedding or other"},
 		{"modality letter", row(colModalities, "tx>t"), 5, "modalities"},
 		{"modalities without sides", row(colModalities, "t"), 5, "modalities"},
 		{"ability", row(colAbilities, "X"), 5, "abilities"},
@@ -150,9 +173,17 @@ func TestParseErrors(t *testing.T) {
 		{"empty tier", row(colPrice, "input=1 output=2 >5"), 5, "tier has no rates"},
 		{"tier of nothing", row(colPrice, "input=1 output=2 >0 input=3"), 5, "opens no tier"},
 		{"tiers out of order", row(colPrice, "input=1 output=2 >9 input=3 >5 input=2"), 5, "opens no tier"},
-		{"window time", row(colPrice, "input=1 output=2 @25:00-01:00 input=3"), 5, "opens no window"},
-		{"window form", row(colPrice, "input=1 output=2 @1:00-02:00 input=3"), 5, "opens no window"},
-		{"empty window", row(colPrice, "input=1 output=2 @01:00-02:00"), 5, "window has no rates"},
+		{"window time", row(colPrice, "input=1 output=2 @25:00-01:00 input=3"), 5, "opens no override"},
+		{"window form", row(colPrice, "input=1 output=2 @1:00-02:00 input=3"), 5, "opens no override"},
+		{"empty window", row(colPrice, "input=1 output=2 @01:00-02:00"), 5, "override has no rates"},
+		{"nothing of another kind", strings.Replace(row(colPrice, "#flex *0.5"), "chat", "other", 1), 5, "no rate"},
+		{"day", row(colPrice, "input=1 output=2 %8 input=3"), 5, "opens no override"},
+		{"no condition", row(colPrice, "input=1 output=2 # input=3"), 5, "opens no override"},
+		{"two conditions, one of them none", row(colPrice, "input=1 output=2 #flex& input=3"), 5, "opens no override"},
+		{"factor without a condition", row(colPrice, "input=1 output=2 *2"), 5, "no factor"},
+		{"factor", row(colPrice, "input=1 output=2 #flex *-2"), 5, "no factor"},
+		{"variant of tokens", row(colPrice, "input=1 input/big=1 output=2"), 5, "no rate"},
+		{"variant without a name", row(colPrice, "input=1 output=2 image/=2"), 5, "no rate"},
 		{"window and tier", row(colPrice, "input=1 output=2 @01:00-02:00 input=3 >5 input=2"), 5, "opens no tier"},
 	}
 	for _, test := range tests {
@@ -177,7 +208,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(header + line("provider", "acme") +
 		line("a", "-", "-", "c", "embedding", "-", "-", "-", "-", "input=1 @01:00-02:00 input=3"))
 	f.Add(header + line("provider", "acme") + line("a", "-", "-", "c", "chat", "-", "-", "-", "-", "free"))
-	f.Add("format\t1\n")
+	f.Add("format\t2\n")
 	f.Add("\x00\t\n\r")
 	f.Fuzz(func(t *testing.T, text string) {
 		table, err := Parse(text)
@@ -205,20 +236,22 @@ func checkRow(t *testing.T, row *Row) {
 		fail("lacks a name, a source or a date")
 	}
 	if row.Free || row.Variable {
-		if row.Free == row.Variable || len(row.Rates)+len(row.Tiers)+len(row.Windows) > 0 {
+		if row.Free == row.Variable || len(row.Rates)+len(row.Tiers)+len(row.Overrides) > 0 {
 			fail("free or variable, and more than that")
 		}
 		return
 	}
-	if rateOf(row, Input) == "" || (!row.Embedding && rateOf(row, Output) == "") {
+	if !row.Other && (rateOf(row, Input) == "" || (!row.Embedding && rateOf(row, Output) == "")) {
 		fail("lacks a rate for input or output")
 	}
 	lists := [][]Rate{row.Rates}
 	for _, tier := range row.Tiers {
 		lists = append(lists, tier.Rates)
 	}
-	for _, window := range row.Windows {
-		lists = append(lists, window.Rates)
+	for _, o := range row.Overrides {
+		if o.Multiply == "" || len(o.Rates) > 0 {
+			lists = append(lists, o.Rates)
+		}
 	}
 	for _, rates := range lists {
 		if len(rates) == 0 {

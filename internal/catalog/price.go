@@ -20,10 +20,12 @@ func (p *parser) parsePrice(row *Row, s string) (reason string) {
 	into := &row.Rates
 	for word := range strings.SplitSeq(s, " ") {
 		switch {
-		case strings.HasPrefix(word, ">"):
+		case strings.HasPrefix(word, ">") && !strings.Contains(word, "&"):
 			into, reason = row.openTier(word)
-		case strings.HasPrefix(word, "@"):
-			into, reason = row.openWindow(word)
+		case word != "" && strings.IndexByte(conditionMarks, word[0]) >= 0:
+			into, reason = row.openOverride(word)
+		case strings.HasPrefix(word, "*"):
+			reason = row.multiply(word)
 		default:
 			reason = p.addRate(into, word)
 		}
@@ -50,24 +52,72 @@ func (p *parser) addRate(into *[]Rate, word string) (reason string) {
 
 func (r *Row) openTier(word string) (into *[]Rate, reason string) {
 	tier, ok := parseThreshold(word)
-	if !ok || len(r.Windows) > 0 || len(r.Tiers) > 0 && tier.Over <= r.Tiers[len(r.Tiers)-1].Over {
+	if !ok || len(r.Overrides) > 0 || len(r.Tiers) > 0 && tier.Over <= r.Tiers[len(r.Tiers)-1].Over {
 		return nil, fmt.Sprintf("%.30q opens no tier above the one before it", word)
 	}
 	r.Tiers = append(r.Tiers, tier)
 	return &r.Tiers[len(r.Tiers)-1].Rates, ""
 }
 
-func (r *Row) openWindow(word string) (into *[]Rate, reason string) {
-	start, end, _ := strings.Cut(word[1:], "-")
-	window := Window{}
-	var okStart, okEnd bool
-	window.Start, okStart = parseTimeOfDay(start)
-	window.End, okEnd = parseTimeOfDay(end)
-	if !okStart || !okEnd || len(r.Tiers) > 0 {
-		return nil, fmt.Sprintf("%.30q opens no window such as @16:30-00:30", word)
+// conditionMarks begin the conditions of an override.
+const conditionMarks = ">@%#~!"
+
+// openOverride reads conditions joined by "&": ">200000" input, "@16:30-00:30" hours, "%12345" days from Monday as 1 to Sunday
+// as 7, "#flex" service tier, "~us" region, "!fast" speed.
+func (r *Row) openOverride(word string) (into *[]Rate, reason string) {
+	var when When
+	for condition := range strings.SplitSeq(word, "&") {
+		if !when.add(condition) {
+			return nil, fmt.Sprintf("%.30q opens no override such as #flex&>200000 or @16:30-00:30", word)
+		}
 	}
-	r.Windows = append(r.Windows, window)
-	return &r.Windows[len(r.Windows)-1].Rates, ""
+	r.Overrides = append(r.Overrides, Override{When: when})
+	return &r.Overrides[len(r.Overrides)-1].Rates, ""
+}
+
+func (w *When) add(condition string) bool {
+	if len(condition) < 2 {
+		return false
+	}
+	value := condition[1:]
+	switch condition[0] {
+	case '>':
+		tier, ok := parseThreshold(condition)
+		w.Over, w.Inclusive = tier.Over, tier.Inclusive
+		return ok
+	case '@':
+		start, end, _ := strings.Cut(value, "-")
+		var okStart, okEnd bool
+		w.Start, okStart = parseTimeOfDay(start)
+		w.End, okEnd = parseTimeOfDay(end)
+		return okStart && okEnd
+	case '%':
+		for i := range len(value) {
+			if value[i] < '1' || value[i] > '7' {
+				return false
+			}
+			w.Days |= 1 << ((value[i] - '0') % 7)
+		}
+		return true
+	case '#':
+		w.ServiceTier = value
+	case '~':
+		w.Region = value
+	case '!':
+		w.Speed = value
+	default:
+		return false
+	}
+	return true
+}
+
+// multiply reads "*0.5", the factor of the override that is open.
+func (r *Row) multiply(word string) (reason string) {
+	if len(r.Overrides) == 0 || !isDecimal(word[1:]) {
+		return fmt.Sprintf("%.30q is no factor of an override, such as *0.5", word)
+	}
+	r.Overrides[len(r.Overrides)-1].Multiply = word[1:]
+	return ""
 }
 
 // parseTimeOfDay reads "16:30".
@@ -86,11 +136,14 @@ func parseThreshold(word string) (tier Tier, ok bool) {
 // parseRate reads "input=2.5".
 func parseRate(word string) (rate Rate, ok bool) {
 	dimension, price, _ := strings.Cut(word, "=")
-	i := slices.Index(dimensions[:], dimension)
+	i := place(dimension)
 	if i < 0 || !isDecimal(price) {
 		return Rate{}, false
 	}
-	return Rate{Dimension: dimensions[i], Price: price}, true
+	if dimension == dimensions[i] {
+		dimension = dimensions[i] // the constant, which keeps no text alive
+	}
+	return Rate{Dimension: dimension, Price: price}, true
 }
 
 // isDecimal reports whether s is digits, with a point among them at most once.
@@ -109,7 +162,8 @@ func allDigits(s string) bool {
 }
 
 func (r Rate) sortsBehind(previous Rate) bool {
-	return slices.Index(dimensions[:], r.Dimension) > slices.Index(dimensions[:], previous.Dimension)
+	a, b := place(r.Dimension), place(previous.Dimension)
+	return a > b || a == b && r.Dimension > previous.Dimension
 }
 
 // missingRate names what a priced row must have and lacks.
@@ -117,20 +171,23 @@ func (r *Row) missingRate() (reason string) {
 	has := func(dimension string) bool {
 		return slices.ContainsFunc(r.Rates, func(rate Rate) bool { return rate.Dimension == dimension })
 	}
-	if !has(Input) {
+	if !has(Input) && !r.Other {
 		return "no rate for input"
 	}
-	if !r.Embedding && !has(Output) {
+	if !r.Embedding && !r.Other && !has(Output) {
 		return "no rate for output"
+	}
+	if len(r.Rates) == 0 {
+		return "no rate"
 	}
 	for _, tier := range r.Tiers {
 		if len(tier.Rates) == 0 {
 			return "a tier has no rates"
 		}
 	}
-	for _, window := range r.Windows {
-		if len(window.Rates) == 0 {
-			return "a window has no rates"
+	for _, o := range r.Overrides {
+		if len(o.Rates) == 0 && o.Multiply == "" {
+			return "an override has no rates"
 		}
 	}
 	return ""

@@ -17,6 +17,7 @@ import (
 const (
 	genaiPackage  = "@pydantic/genai-prices"
 	catwalkModule = "charm.land/catwalk"
+	aisdkPackage  = "ai-sdk-cost-calculator"
 )
 
 // fetcher gets the two price lists. A directory that is given is read as it is; otherwise the version is fetched
@@ -24,6 +25,7 @@ const (
 type fetcher struct {
 	genaiDir, genaiVersion, genaiDate       string
 	catwalkDir, catwalkVersion, catwalkDate string
+	aisdkDir, aisdkVersion, aisdkDate       string
 
 	log io.Writer
 }
@@ -32,7 +34,8 @@ type fetcher struct {
 type priceLists struct {
 	genai   []genaiModel
 	catwalk []model
-	sources []source // catwalk, genai-prices
+	aisdk   []model
+	sources []source
 }
 
 func (f *fetcher) fetch(ctx context.Context) (lists priceLists, err error) {
@@ -49,7 +52,14 @@ func (f *fetcher) fetch(ctx context.Context) (lists priceLists, err error) {
 	if lists.genai, err = readGenai(module); err != nil {
 		return lists, err
 	}
+	if module, err = f.fetchAisdk(ctx); err != nil {
+		return lists, err
+	}
+	if lists.aisdk, err = readAisdk(module); err != nil {
+		return lists, err
+	}
 	lists.sources = []source{
+		{letter: aisdkLetter, date: f.aisdkDate, name: aisdkPackage + " " + f.aisdkVersion},
 		{letter: catwalkLetter, date: f.catwalkDate, name: catwalkModule + " " + f.catwalkVersion},
 		{letter: genaiLetter, date: f.genaiDate, name: genaiPackage + " " + f.genaiVersion},
 	}
@@ -94,8 +104,18 @@ func (f *fetcher) fetchCatwalk(ctx context.Context) error {
 
 // fetchGenai returns the package's module source and makes sure of its date.
 func (f *fetcher) fetchGenai(ctx context.Context) (string, error) {
-	spec := genaiPackage + "@" + f.genaiVersion
-	if f.genaiDate == "" {
+	return f.fetchPackage(ctx, genaiPackage, f.genaiVersion, f.genaiDir, &f.genaiDate)
+}
+
+// fetchAisdk does the same for the third list.
+func (f *fetcher) fetchAisdk(ctx context.Context) (string, error) {
+	return f.fetchPackage(ctx, aisdkPackage, f.aisdkVersion, f.aisdkDir, &f.aisdkDate)
+}
+
+// fetchPackage returns the source of an npm package's module, and its publication date where that is not known.
+func (f *fetcher) fetchPackage(ctx context.Context, name, version, dir string, date *string) (string, error) {
+	spec := name + "@" + version
+	if *date == "" {
 		fmt.Fprintf(f.log, "asking for the date of %s\n", spec)
 		answer, err := f.command(ctx, "", "npm", "view", spec, "time", "--json")
 		if err != nil {
@@ -105,22 +125,22 @@ func (f *fetcher) fetchGenai(ctx context.Context) (string, error) {
 		if err := json.Unmarshal(answer, &times); err != nil {
 			return "", fmt.Errorf("npm view: %w", err)
 		}
-		f.genaiDate = times[f.genaiVersion].UTC().Format(time.DateOnly)
+		*date = times[version].UTC().Format(time.DateOnly)
 	}
-	if f.genaiDir == "" {
+	if dir == "" {
 		fmt.Fprintf(f.log, "fetching %s\n", spec)
-		return f.unpackGenai(ctx, spec)
+		return f.unpack(ctx, spec)
 	}
-	if err := f.checkGenaiVersion(); err != nil {
+	if err := checkVersion(dir, version); err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(filepath.Join(f.genaiDir, "dist", "index.js"))
+	text, err := os.ReadFile(filepath.Join(dir, "dist", "index.js"))
 	return string(text), err
 }
 
-// unpackGenai reads the module out of the package's archive, which does not outlive the call.
-func (f *fetcher) unpackGenai(ctx context.Context, spec string) (string, error) {
-	dir, err := os.MkdirTemp("", "genai-prices-")
+// unpack reads the module out of a package's archive, which does not outlive the call.
+func (f *fetcher) unpack(ctx context.Context, spec string) (string, error) {
+	dir, err := os.MkdirTemp("", "prices-")
 	if err != nil {
 		return "", err
 	}
@@ -134,9 +154,9 @@ func (f *fetcher) unpackGenai(ctx context.Context, spec string) (string, error) 
 	return string(text), err
 }
 
-// checkGenaiVersion refuses a directory that holds another version than the snapshot would name.
-func (f *fetcher) checkGenaiVersion() error {
-	text, err := os.ReadFile(filepath.Join(f.genaiDir, "package.json"))
+// checkVersion refuses a directory that holds another version than the snapshot would name.
+func checkVersion(dir, version string) error {
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
 		return err
 	}
@@ -144,8 +164,8 @@ func (f *fetcher) checkGenaiVersion() error {
 	if err := json.Unmarshal(text, &manifest); err != nil {
 		return fmt.Errorf("package.json: %w", err)
 	}
-	if manifest.Version != f.genaiVersion {
-		return fmt.Errorf("%s holds version %s, want %s (see -genai-version)", f.genaiDir, manifest.Version, f.genaiVersion)
+	if manifest.Version != version {
+		return fmt.Errorf("%s holds version %s, want %s (see the flags for versions)", dir, manifest.Version, version)
 	}
 	return nil
 }

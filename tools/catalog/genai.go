@@ -59,11 +59,15 @@ var genaiKeys = map[string]struct {
 	"output_citation_mtok":  {"citation", 0},
 	"web_searches_kcount":   {"web_search", 3},
 	"requests_kcount":       {"request", 3},
-}
+	"cache_image_read_mtok": {"image_cache_read", 0},
+	"output_video_mtok":     {"video_output", 0},
 
-// genaiToolFees are fees for server-side tools that a plain completion never incurs; they are passed over. A model
-// with a price in any other dimension that the snapshot has no word for is left out rather than priced too low.
-var genaiToolFees = []string{"storage_searches_kcount", "code_executions_kcount"}
+	"input_document_kpages":           {"page", 3},
+	"input_annotated_document_kpages": {"page/annotated", 3},
+	"storage_searches_kcount":         {"tool_call/file_search", 3},
+	"code_executions_kcount":          {"tool_call/code_execution", 3},
+	"social_searches_kcount":          {"tool_call/x_search", 3},
+}
 
 // genaiModel is a model of genai-prices with the pattern that names it there.
 type genaiModel struct {
@@ -194,6 +198,8 @@ func (m *genaiModel) classify(id string) {
 	case len(m.prices[0].rates) == 0:
 		m.classifyUnpriced()
 		return
+	case m.prices[0].rates["output"] == "" && (m.prices[0].rates["page"] != "" || m.prices[0].rates["audio_ms"] != ""):
+		m.other = true
 	case isEmbedding(id):
 		m.embedding = true
 		for _, p := range m.prices {
@@ -201,6 +207,9 @@ func (m *genaiModel) classify(id string) {
 		}
 	}
 	for _, p := range m.prices {
+		if m.other {
+			break
+		}
 		if m.skipped = unpricedPart(id, m.embedding, p.rates); m.skipped != "" {
 			return
 		}

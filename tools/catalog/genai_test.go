@@ -19,8 +19,8 @@ func TestGenaiPrices(t *testing.T) {
 		{"fees are per thousand there", `{input_mtok: 2, output_mtok: 8, requests_kcount: 5, web_searches_kcount: 2.5}`, []price{
 			{rates: rates{"input": "2", "output": "8", "request": "0.005", "web_search": "0.0025"}},
 		}},
-		{"tool fees are passed over", `{input_mtok: 2, output_mtok: 8, storage_searches_kcount: 2.5, code_executions_kcount: 9}`, []price{
-			{rates: rates{"input": "2", "output": "8"}},
+		{"tools and pages are priced each", `{input_mtok: 2, output_mtok: 8, storage_searches_kcount: 2.5, input_document_kpages: 3}`, []price{
+			{rates: rates{"input": "2", "output": "8", "tool_call/file_search": "0.0025", "page": "0.003"}},
 		}},
 		{
 			"tiers by threshold", `{
@@ -58,7 +58,7 @@ func TestGenaiPrices(t *testing.T) {
 				{rates: rates{"input": "3", "output": "4"}},
 				{
 					from: "2026-02-01", rates: rates{"input": "2", "output": "3"},
-					windows: []window{{start: "16:30", end: "00:30", rates: rates{"input": "1"}}},
+					overrides: []override{{when: "@16:30-00:30", rates: rates{"input": "1"}}},
 				},
 			},
 		},
@@ -81,8 +81,8 @@ func TestGenaiPrices(t *testing.T) {
 func TestGenaiPricesSkips(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{
-		`{input_mtok: 1, output_mtok: 2, output_video_mtok: 17.5}`,
-		`[{prices: {input_mtok: 1, output_mtok: 2}}, {prices: {audio_hours: 1}}]`,
+		`{input_mtok: 1, output_mtok: 2, moon_mtok: 17.5}`,
+		`[{prices: {input_mtok: 1, output_mtok: 2}}, {prices: {sun_hours: 1}}]`,
 	} {
 		if _, skipped, err := genaiPrices(literal(t, src)); skipped == "" || err != nil {
 			t.Errorf("%s: got %q, %v, want a reason to leave it out", src, skipped, err)

@@ -24,7 +24,7 @@ func genaiPrices(v any) (prices []price, skipped string, err error) {
 // condition or from a date on they are the history; those for a time of the day hold beside the newest price. (The
 // source says as much in its comments: one entry cannot carry both a date and a time.)
 func genaiHistory(conditional []any) (history []price, skipped string, err error) {
-	var windows []window
+	var hours []override
 	for _, entry := range conditional {
 		p, skipped, err := genaiPrice(asObject(asObject(entry)["prices"]))
 		if err != nil || skipped != "" {
@@ -42,8 +42,7 @@ func genaiHistory(conditional []any) (history []price, skipped string, err error
 			if err != nil {
 				return nil, "", err
 			}
-			w.rates = p.rates
-			windows = append(windows, w)
+			hours = append(hours, override{when: w, rates: p.rates})
 		default:
 			return nil, "", fmt.Errorf("price condition %q cannot be expressed", kind)
 		}
@@ -52,19 +51,19 @@ func genaiHistory(conditional []any) (history []price, skipped string, err error
 		return nil, "", errors.New("no price holds all day")
 	}
 	slices.SortStableFunc(history, func(a, b price) int { return cmp.Compare(a.from, b.from) })
-	history[len(history)-1].windows = windows
+	history[len(history)-1].overrides = hours
 	return slices.CompactFunc(history, price.equal), "", nil
 }
 
 // genaiWindow reads times such as 16:30:00Z.
-func genaiWindow(constraint map[string]any) (window, error) {
+func genaiWindow(constraint map[string]any) (when string, err error) {
 	start, _ := constraint["start_time"].(string)
 	end, _ := constraint["end_time"].(string)
-	w := window{start: strings.TrimSuffix(start, ":00Z"), end: strings.TrimSuffix(end, ":00Z")}
-	if len(w.start) != len("16:30") || len(w.end) != len("16:30") {
-		return window{}, fmt.Errorf("%q to %q is no time of day in UTC", start, end)
+	from, to := strings.TrimSuffix(start, ":00Z"), strings.TrimSuffix(end, ":00Z")
+	if len(from) != len("16:30") || len(to) != len("16:30") {
+		return "", fmt.Errorf("%q to %q is no time of day in UTC", start, end)
 	}
-	return w, nil
+	return "@" + from + "-" + to, nil
 }
 
 // genaiPrice reads one set of prices. Tiers are listed there per price, here per threshold.
@@ -72,7 +71,13 @@ func genaiPrice(source map[string]any) (p price, skipped string, err error) {
 	p.rates = rates{}
 	for _, key := range slices.Sorted(maps.Keys(source)) {
 		v := source[key]
-		if slices.Contains(genaiToolFees, key) || v == nil {
+		if v == nil {
+			continue
+		}
+		if key == "audio_hours" || key == "input_audio_hours" {
+			if p.rates["audio_ms"], err = divided(v, 3_600_000); err != nil {
+				return price{}, "", fmt.Errorf("%s: %w", key, err)
+			}
 			continue
 		}
 		target, ok := genaiKeys[key]

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -23,12 +26,28 @@ func parseLiteral(src string) (any, error) {
 	return v, nil
 }
 
+// parseVariables reads the literals that a module assigns at its top, "var name = {", by name; what is code is left out.
+// A literal may use those before it: as a value, or spread in an object.
+func parseVariables(src string) map[string]any {
+	p := &literalParser{src: src, names: map[string]any{}}
+	for _, at := range topVariable.FindAllStringSubmatchIndex(src, -1) {
+		p.pos = at[1] - 1
+		if v, err := p.value(0); err == nil {
+			p.names[src[at[2]:at[3]]] = v
+		}
+	}
+	return p.names
+}
+
+var topVariable = regexp.MustCompile(`(?m)^(?:var|const|let) ([A-Za-z0-9_$]+) = \{`)
+
 // maxDepth bounds the nesting of literals, and with it the stack.
 const maxDepth = 100
 
 type literalParser struct {
-	src string
-	pos int
+	src   string
+	pos   int
+	names map[string]any // literals that have been read under a name
 }
 
 // peek skips blanks and comments and returns the next byte, 0 at the end.
@@ -80,7 +99,7 @@ func (p *literalParser) value(depth int) (any, error) {
 	case c == '!':
 		return p.negated()
 	case isNumberByte(c):
-		return p.number()
+		return p.product()
 	}
 	return p.keyword()
 }
@@ -89,6 +108,12 @@ func (p *literalParser) object(depth int) (any, error) {
 	p.pos++ // {
 	object := map[string]any{}
 	for !p.take('}') {
+		if strings.HasPrefix(p.src[p.pos:], "...") {
+			if err := p.spread(object); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		key, err := p.key()
 		if err != nil {
 			return nil, err
@@ -104,6 +129,21 @@ func (p *literalParser) object(depth int) (any, error) {
 		}
 	}
 	return object, nil
+}
+
+// spread takes over the keys of an object that stands under a name: "...shared".
+func (p *literalParser) spread(into map[string]any) error {
+	p.pos += len("...")
+	name := p.word()
+	from, ok := p.names[name].(map[string]any)
+	if !ok {
+		return fmt.Errorf("...%.40s is no object that was read before", name)
+	}
+	maps.Copy(into, from)
+	if !p.take(',') && p.peek() != '}' {
+		return fmt.Errorf("want , or } behind ...%.40s", name)
+	}
+	return nil
 }
 
 func (p *literalParser) key() (string, error) {
@@ -213,7 +253,37 @@ func isNumberByte(c byte) bool {
 	return c >= '0' && c <= '9' || c == '-' || c == '.'
 }
 
-func (p *literalParser) number() (any, error) {
+// product reads a number, or numbers with * and / between them.
+func (p *literalParser) product() (any, error) {
+	first, err := p.number()
+	if err != nil || p.peek() != '*' && p.peek() != '/' {
+		return first, err
+	}
+	value, _ := new(big.Rat).SetString(string(first))
+	for {
+		divide := p.peek() == '/'
+		if !divide && p.peek() != '*' {
+			return number(strings.TrimRight(value.FloatString(24), "0")), nil
+		}
+		p.pos++
+		p.peek()
+		next, err := p.number()
+		if err != nil {
+			return nil, err
+		}
+		factor, _ := new(big.Rat).SetString(string(next))
+		switch {
+		case !divide:
+			value.Mul(value, factor)
+		case factor.Sign() == 0:
+			return nil, errors.New("a division by 0")
+		default:
+			value.Quo(value, factor)
+		}
+	}
+}
+
+func (p *literalParser) number() (number, error) {
 	start := p.pos
 	for p.pos < len(p.src) && (isNumberByte(p.src[p.pos]) || strings.IndexByte("eE+", p.src[p.pos]) >= 0) {
 		p.pos++
@@ -221,7 +291,7 @@ func (p *literalParser) number() (any, error) {
 	text := p.src[start:p.pos]
 	octal := len(text) > 1 && text[0] == '0' && text[1] != '.' && text[1]|0x20 != 'e' // 010 is 8 in JavaScript
 	if _, err := strconv.ParseFloat(text, 64); err != nil || octal {
-		return nil, fmt.Errorf("%.40q is no number", text)
+		return "", fmt.Errorf("%.40q is no number", text)
 	}
 	return number(text), nil
 }
@@ -237,6 +307,9 @@ func (p *literalParser) keyword() (any, error) {
 	case "":
 		return nil, errors.New("want a value")
 	default:
+		if v, ok := p.names[word]; ok {
+			return v, nil
+		}
 		return nil, fmt.Errorf("%.40q is code, not a literal", word)
 	}
 }

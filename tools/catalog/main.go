@@ -2,9 +2,10 @@
 //
 //	go run ./tools/catalog
 //
-// It reads two published price lists, both under the MIT licence, and takes facts from them only: names, prices,
-// dates, limits. They are the npm package @pydantic/genai-prices, fetched with npm pack, and the Go module
-// charm.land/catwalk, fetched with go mod download; -genai and -catwalk name unpacked copies to be read instead.
+// It reads three published price lists, all under the MIT licence, and takes facts from them only: names, prices,
+// dates, limits. They are the npm packages @pydantic/genai-prices and ai-sdk-cost-calculator, fetched with npm pack, and
+// the Go module charm.land/catwalk, fetched with go mod download; -genai, -aisdk and -catwalk name unpacked copies to be
+// read instead.
 // Versions are pinned by flags, so that the same command writes the same bytes. Nothing is written where a check
 // fails.
 //
@@ -14,10 +15,13 @@
 //     and has history, tiers and the rarer dimensions. On OpenRouter, too, it carries OpenRouter's own list, where
 //     catwalk has the price of one endpoint picked by uptime, at times a region's that costs a tenth more.
 //   - catwalk, where genai-prices lacks the model or has no price for it.
+//   - ai-sdk-cost-calculator, where neither has the model and it is charged by something else than text: images, characters
+//     spoken, minutes heard, seconds of film.
+//   - what providers publish and no list has, kept by hand in kept.go: service tiers, regions, weekdays, rerankers.
 //
 // A price of zero in catwalk and a missing one in genai-prices mean that the price is not known, except for
 // OpenRouter's models named ":free". A model without a known price is not in the snapshot at all, nor is one that
-// has a price in a dimension that the snapshot has no word for.
+// has a price in a dimension that the snapshot has no word for, or none for a part of what it does.
 //
 // Only exact names become names and aliases. Patterns of genai-prices decide which of its models a name belongs to
 // that catwalk (or the list of attestedNames here) spells out; they never make up a name.
@@ -45,6 +49,7 @@ import (
 const (
 	genaiLetter   = "g"
 	catwalkLetter = "c"
+	aisdkLetter   = "a"
 )
 
 func main() {
@@ -73,6 +78,9 @@ func parseOptions(args []string, log io.Writer) (*options, error) {
 	flags.StringVar(&o.catwalkDir, "catwalk", "", "`directory` of the unpacked charm.land/catwalk (default: go mod download)")
 	flags.StringVar(&o.catwalkVersion, "catwalk-version", "v0.52.1", "`version` of charm.land/catwalk")
 	flags.StringVar(&o.catwalkDate, "catwalk-date", "", "publication `date` of that version (default: go mod download)")
+	flags.StringVar(&o.aisdkDir, "aisdk", "", "`directory` of an unpacked ai-sdk-cost-calculator (default: npm pack)")
+	flags.StringVar(&o.aisdkVersion, "aisdk-version", "7.1.14", "`version` of ai-sdk-cost-calculator")
+	flags.StringVar(&o.aisdkDate, "aisdk-date", "", "publication `date` of that version (default: npm view)")
 	flags.StringVar(&o.out, "out", filepath.Join("internal", "catalog", "snapshot.tsv"), "`file` to write")
 	flags.BoolVar(&o.verbose, "v", false, "list every disagreement")
 	return o, flags.Parse(args)
@@ -88,12 +96,13 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	models, sum := merge(lists.genai, lists.catwalk, lists.sources[1].date)
+	models, sum := merge(lists.genai, lists.catwalk, lists.aisdk, o.genaiDate)
+	models = addKept(models)
 	if err := validate(models); err != nil {
 		return err
 	}
 	var snapshot bytes.Buffer
-	if err := writeSnapshot(&snapshot, lists.sources, models); err != nil {
+	if err := writeSnapshot(&snapshot, slices.Concat(lists.sources, keptSources), models); err != nil {
 		return err
 	}
 	if err := os.WriteFile(o.out, snapshot.Bytes(), 0o644); err != nil {
@@ -110,10 +119,10 @@ func (s *summary) print(w io.Writer, models []model, verbose bool) {
 	for _, m := range models {
 		lines += len(m.prices)
 		perProvider[m.provider] += len(m.prices)
-		perSource[m.source]++
+		perSource[m.source[:1]]++
 	}
-	fmt.Fprintf(w, "%d models, %d prices (models from genai-prices %d, catwalk %d)\n",
-		len(models), lines, perSource[genaiLetter], perSource[catwalkLetter])
+	fmt.Fprintf(w, "%d models, %d prices (models from genai-prices %d, catwalk %d, ai-sdk-cost-calculator %d, kept by hand %d)\n",
+		len(models), lines, perSource[genaiLetter], perSource[catwalkLetter], perSource[aisdkLetter], perSource[cohereLetter])
 	byCount := func(a, b string) int {
 		return cmp.Or(cmp.Compare(perProvider[b], perProvider[a]), cmp.Compare(a, b))
 	}

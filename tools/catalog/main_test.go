@@ -16,6 +16,7 @@ func offline(out string) []string {
 	return []string{
 		"-genai", "testdata/genai", "-genai-version", "9.9.9", "-genai-date", "2026-09-23",
 		"-catwalk", "testdata/catwalk", "-catwalk-version", "v9.9.9", "-catwalk-date", "2026-08-19",
+		"-aisdk", "testdata/aisdk", "-aisdk-version", "9.9.9", "-aisdk-date", "2026-09-24",
 		"-out", out, "-v",
 	}
 }
@@ -48,7 +49,6 @@ func TestRun(t *testing.T) {
 	for _, line := range []string{
 		"openai/otter-2 input: 2 in genai-prices, 10 in catwalk",
 		"disagreements over 1 %: 3",
-		"left out: 1 models: a price per audio_hours",
 		"left out: 1 models: makes images, and they have no price",
 		"left out: 1 models: no price in catwalk, unknown in genai-prices",
 		"left out: 1 models: no prices: free or unknown, nobody can tell",

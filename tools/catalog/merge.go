@@ -29,7 +29,7 @@ type merger struct {
 }
 
 // merge returns the models of the snapshot. genaiAsOf is the date of genai-prices.
-func merge(genai []genaiModel, catwalk []model, genaiAsOf string) ([]model, summary) {
+func merge(genai []genaiModel, catwalk, aisdk []model, genaiAsOf string) ([]model, summary) {
 	mg := &merger{genaiAsOf: genaiAsOf, summary: summary{leftOut: map[string]int{}}}
 	for _, m := range genai {
 		if m.skipped != "" {
@@ -43,6 +43,12 @@ func merge(genai []genaiModel, catwalk []model, genaiAsOf string) ([]model, summ
 	}
 	for _, m := range catwalk {
 		mg.addCatwalk(m)
+	}
+	for _, m := range aisdk {
+		sameModel := func(other model) bool { return other.provider == m.provider && other.name == m.name }
+		if mg.findExact(m.provider, m.name) == nil && !slices.ContainsFunc(mg.catwalk, sameModel) {
+			mg.catwalk = append(mg.catwalk, m)
+		}
 	}
 	for _, m := range attested() {
 		if known := mg.find(m); known != nil {

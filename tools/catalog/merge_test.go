@@ -44,7 +44,7 @@ func TestMergePrecedence(t *testing.T) {
 	genai[1].prices = append(genai[1].prices, price{from: "2027-01-01", rates: rates{"input": "30", "output": "90"}})
 	both := priced("openai", "Otter", "2.1", "8")
 	both.contextTokens, both.inputs, both.reasoning = 1000, "ti", yes
-	models, sum := merge(genai, []model{both, priced("openai", "heron-7", "3", "9"), priced("openai", "crane", "1", "2")}, "2026-09-23")
+	models, sum := merge(genai, []model{both, priced("openai", "heron-7", "3", "9"), priced("openai", "crane", "1", "2")}, nil, "2026-09-23")
 
 	otter := findModel(t, models, "openai", "otter")
 	if otter.source != genaiLetter || otter.prices[0].rates["input"] != "2" {
@@ -73,7 +73,7 @@ func TestMergeNames(t *testing.T) {
 		genaiPriced(t, priced("openai", "otter", "5", "9"), `{starts_with: "otter"}`),
 		genaiPriced(t, priced("openai", "otter-nano", "1", "2"), `{equals: "otter-nano"}`),
 	}
-	models, _ := merge(genai, []model{priced("openai", "otter-nano", "1", "2")}, "2026-09-23")
+	models, _ := merge(genai, []model{priced("openai", "otter-nano", "1", "2")}, nil, "2026-09-23")
 	if nano := findModel(t, models, "openai", "otter-nano"); nano.prices[0].rates["input"] != "1" {
 		t.Errorf("otter-nano is priced as the flagship: %+v", nano)
 	}
@@ -93,7 +93,7 @@ func TestMergeNamesStandOnce(t *testing.T) {
 		genaiPriced(t, first, `{equals: "otter"}`),
 		genaiPriced(t, second, `{equals: "shared"}`),
 		genaiPriced(t, third, `{equals: "otter"}`),
-	}, nil, "2026-09-23")
+	}, nil, nil, "2026-09-23")
 	if got := findModel(t, models, "openai", "shared"); got.name != "otter" {
 		t.Errorf("shared belongs to %s, want the first, otter", got.name)
 	}
@@ -180,7 +180,7 @@ func TestValidate(t *testing.T) {
 		{"absurd per unit", func(m *model) { m.prices[0].rates["request"] = "10.5" }, "dearest that is believed"},
 		{"absurd tier", func(m *model) { m.prices[0].tiers[0].rates["input"] = "99999" }, "dearest that is believed"},
 		{"empty tier", func(m *model) { m.prices[0].tiers[0].rates = nil }, "without rates"},
-		{"empty window", func(m *model) { m.prices[0].windows = []window{{start: "01:00", end: "02:00"}} }, "without rates"},
+		{"empty window", func(m *model) { m.prices[0].overrides = []override{{when: "@01:00-02:00"}} }, "without rates"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

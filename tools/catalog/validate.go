@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 )
 
@@ -62,7 +61,7 @@ func (m *model) validatePrice(p price) error {
 		}
 		return nil
 	}
-	if p.rates["input"] == "" || !m.embedding && p.rates["output"] == "" {
+	if !m.other && (p.rates["input"] == "" || !m.embedding && p.rates["output"] == "") {
 		return errors.New("no price for input or output")
 	}
 	if m.embedding && p.rates["output"] != "" {
@@ -72,8 +71,10 @@ func (m *model) validatePrice(p price) error {
 	for _, t := range p.tiers {
 		all = append(all, t.rates)
 	}
-	for _, w := range p.windows {
-		all = append(all, w.rates)
+	for _, o := range p.overrides {
+		if o.multiply == "" || o.rates != nil {
+			all = append(all, o.rates)
+		}
 	}
 	for _, r := range all {
 		if err := r.validate(); err != nil {
@@ -88,7 +89,7 @@ func (r rates) validate() error {
 		return errors.New("a tier or window without rates")
 	}
 	for dimension, text := range r {
-		if !slices.Contains(dimensions, dimension) {
+		if place(dimension) < 0 {
 			return fmt.Errorf("%s is no dimension", dimension)
 		}
 		value, ok := new(big.Rat).SetString(text)
@@ -96,7 +97,7 @@ func (r rates) validate() error {
 			return fmt.Errorf("%s: %q is no plain decimal", dimension, text)
 		}
 		limit := maxPerMillion
-		if dimension == "web_search" || dimension == "request" {
+		if each(dimension) {
 			limit = maxPerUnit
 		}
 		if value.Cmp(limit) > 0 {
