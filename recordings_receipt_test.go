@@ -183,6 +183,8 @@ func (x *exchange) checkSource(t *testing.T, r *farebox.Receipt) {
 		want = []farebox.Source{farebox.Estimated}
 	case x.usage != nil || r.RawUsage != nil && recordedAPIs[x.api].beside:
 		want = []farebox.Source{farebox.Computed, farebox.Unpriced}
+	case len(r.Usage.Units) > 0: // images, characters: the request says how many
+		want = []farebox.Source{farebox.Computed, farebox.Estimated, farebox.Held, farebox.Unpriced}
 	case !recordedAPIs[x.api].client: // whose answers read does not know
 		want = []farebox.Source{farebox.Estimated, farebox.Held, farebox.Unpriced}
 	case read.empty || read.cut:
