@@ -80,14 +80,19 @@ func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 }
 
 // tryHolding holds the most that the attempt can cost. Where the bound by bytes is worth more than a hundredth of what the
-// budgets have left, the tokens are counted first; below that it would change nothing that matters.
+// budgets have left, the tokens are counted first; below that it would change nothing that matters. Where even then the
+// call would be refused the provider may be asked.
 func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
 	g, by := &a.meter.guard, a.spender()
 	if err := g.match(&a.hold, by, &a.quoted, now); err != nil {
 		return err
 	}
 	if left, limited := g.room(&a.hold, now); limited && left.Less(a.quoted.inputMost().Mul(100)) {
-		a.quoted = a.meter.quote(a.ep, &a.request, &payload{a.format, body}, now)
+		p := &payload{format: a.format, body: body, providerCount: a.providerCount}
+		a.quoted = a.meter.quote(a.ep, &a.request, p, now)
+		if !repeat && a.quoted.InputBasis != basisExact && a.askBeforeRefusing(p, now) {
+			a.quoted = a.meter.quote(a.ep, &a.request, p, now)
+		}
 	}
 	if repeat {
 		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {

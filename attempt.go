@@ -17,20 +17,23 @@ import (
 
 // attempt is one physical attempt, from its quote to its receipt.
 type attempt struct {
-	meter   *Meter
-	ctx     context.Context
-	format  wire.Format
-	request wire.Request
-	body    []byte // of the request, as the caller made it; nil once the attempt has ended
-	fitted  []byte // with a lower output limit; nil: it is sent as it came
-	ep      *endpoint
-	call    *call // the Client's call that it belongs to; nil under another SDK
-	quoted  quoted
-	hold    hold
-	earlier *attempt    // that this is a later look at; nil: it is charged for itself
-	priced  *priceTable // what Computed was made with; nil before, and where there is no price
-	receipt Receipt
-	span    attemptSpan
+	meter  *Meter
+	ctx    context.Context
+	format wire.Format
+
+	providerCount int64 // of the input's tokens; 0: the provider was not asked, or did not say
+	asked         bool
+	request       wire.Request
+	body          []byte // of the request, as the caller made it; nil once the attempt has ended
+	fitted        []byte // with a lower output limit; nil: it is sent as it came
+	ep            *endpoint
+	call          *call // the Client's call that it belongs to; nil under another SDK
+	quoted        quoted
+	hold          hold
+	earlier       *attempt    // that this is a later look at; nil: it is charged for itself
+	priced        *priceTable // what Computed was made with; nil before, and where there is no price
+	receipt       Receipt
+	span          attemptSpan
 
 	// connecting and connected tell whether a byte may have been written: see sent.
 	connecting, connected atomic.Bool

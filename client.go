@@ -288,7 +288,7 @@ func (c *Client) Quote(ctx context.Context, request openai.ChatCompletionRequest
 	if err != nil {
 		return Quote{}, fmt.Errorf("farebox: %w", err)
 	}
-	return c.meter.quote(candidates[0].endpoint, &parsed, &payload{c.format, body}, time.Now()).Quote, nil
+	return c.meter.quoteAsking(ctx, candidates[0].endpoint, &parsed, &payload{format: c.format, body: body}), nil
 }
 
 // unary makes a call whose answer is read whole, and fills in what it cost.

@@ -26,6 +26,7 @@ type Meter struct {
 	ownBase   *http.Transport // base, where farebox made it
 	unsettled unsettled
 	tokens    tokenLearner
+	askFor    time.Duration // how long providers may take to count tokens; 0: they are not asked
 	refresher *refresher    // nil: nothing keeps the catalog current
 	unpriced  *catalogModel // the stated price of models that have none; without tables: there is no such price
 
@@ -83,6 +84,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		receiptHeaders: config.receiptHeaders, decoders: config.decoders,
 		closing: make(chan struct{}), leaveMaxPrice: config.leaveMaxPrice,
 	}
+	m.askFor = config.askFor
 	m.ledger.size = config.ledgerSize
 	m.guard.ledger = &m.ledger
 	if m.logger == nil {

@@ -99,7 +99,7 @@ func (n *Needs) Quote(c Candidate) (Quote, error) {
 	}
 	request := n.request
 	request.Model = resolved.model
-	return n.client.meter.quote(resolved.endpoint, &request, &payload{n.client.format, n.body}, time.Now()).Quote, nil
+	return n.client.meter.quote(resolved.endpoint, &request, &payload{format: n.client.format, body: n.body}, time.Now()).Quote, nil
 }
 
 // Model is the catalog's entry for a candidate; ok is false where it has none.

@@ -43,6 +43,7 @@ type meterConfig struct {
 	metricTags []string
 
 	tokens tokenConfig
+	askFor time.Duration
 
 	leaveUsage      bool
 	leaveMaxPrice   bool

@@ -18,7 +18,7 @@ type Quote struct {
 	Priced   bool  `json:"priced"`
 	// InputTokens is the likely number of input tokens, MostInputTokens a bound on it. InputBasis says what they rest on:
 	// "bytes" of the text; or a count that is "exact" in the model's own vocabulary, "estimated" from another one, or
-	// "bounded", a part being taken at its largest.
+	// "bounded", a part being taken at its largest; or the "provider", by [WithProviderCounts].
 	InputTokens     int64  `json:"input_tokens"`
 	MostInputTokens int64  `json:"most_input_tokens"`
 	InputBasis      string `json:"input_basis"`
@@ -193,8 +193,9 @@ func saturatingMul(a, b int64) int64 {
 
 // payload is what a request holds, and the wire format that it is in.
 type payload struct {
-	format wire.Format
-	body   []byte
+	format        wire.Format
+	body          []byte
+	providerCount int64 // of its tokens; 0: the provider was not asked
 }
 
 // quoted is a quote with the price it was made with, kept for settling.
@@ -244,6 +245,9 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 	}
 	if p != nil {
 		e.count(&m.tokens, ep, name, r.Operation, p)
+		if p.providerCount > 0 {
+			e.take(p.providerCount)
+		}
 		e.keepToContext(r, &entry.Model)
 	}
 	q.widen(e)

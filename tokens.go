@@ -224,7 +224,7 @@ func (a *attempt) learn(answer *wire.Answer) {
 		}
 		counted.model = countKey(a.ep, a.request.Model)
 		var err error
-		if counted.estimate, err = tokens.estimate(counted.model, a.request.Model, a.request.Operation, &payload{a.format, a.body}); err != nil {
+		if counted.estimate, err = tokens.estimate(counted.model, a.request.Model, a.request.Operation, &payload{format: a.format, body: a.body}); err != nil {
 			return
 		}
 	}

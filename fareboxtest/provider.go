@@ -124,14 +124,19 @@ func (p *Provider) Endpoint() farebox.Endpoint {
 }
 
 // ServeHTTP answers a request, whatever stands before "/chat/completions" in its path. Every Provider serves every format:
-// OpenAI's completions, embeddings and responses, Anthropic's messages, and Gemini's generateContent. It lets a Provider be put behind a
-// server or a middleware of your own.
+// OpenAI's completions, embeddings and responses, Anthropic's messages, and Gemini's generateContent; and the endpoints that
+// count the tokens of the last three, which are in no account. It lets a Provider be put behind a server or a middleware of
+// your own.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.enter() {
 		panic(http.ErrAbortHandler) // breaks the connection; net/http catches it
 	}
 	defer p.handlers.Done()
 	path := strings.TrimRight(r.URL.Path, "/")
+	if op, ok := counted(path); ok && r.Method == http.MethodPost {
+		p.serveCount(w, r, op)
+		return
+	}
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/chat/completions"):
 		p.serveCall(w, r, chat)
