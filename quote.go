@@ -33,13 +33,14 @@ type Quote struct {
 
 // Figures that stand in for what neither request nor catalog says.
 const (
-	assumedOutputTokens  = 16_384 // the limit that gateways assume where none is set
-	expectedOutputTokens = 500    // answers in recorded traffic have a median of about 400 tokens
-	bytesPerToken        = 4      // of English text; used for what is likely, never for what is most
-	tokensPerMessage     = 8      // what is added to a message for its role and separators, to a text for its ends, rounded up
-	tokensPerTool        = 32     // what providers add around a tool's schema, rounded up
-	tokensPerChat        = 128    // reply priming, a model's own system text
-	tokensForTools       = 768    // the preamble where any tool is offered: up to 700 in recorded traffic
+	assumedOutputTokens  = 16_384  // the limit that gateways assume where none is set
+	assumedContextTokens = 200_000 // of what a provider keeps of a conversation, where the model's context is not known
+	expectedOutputTokens = 500     // answers in recorded traffic have a median of about 400 tokens
+	bytesPerToken        = 4       // of English text; used for what is likely, never for what is most
+	tokensPerMessage     = 8       // what is added to a message for its role and separators, to a text for its ends, rounded up
+	tokensPerTool        = 32      // what providers add around a tool's schema, rounded up
+	tokensPerChat        = 128     // reply priming, a model's own system text
+	tokensForTools       = 768     // the preamble where any tool is offered: up to 700 in recorded traffic
 	expectedImageTokens  = 800
 	mostImageTokens      = 16_384 // of Qwen's largest, the most of any family that is counted; see internal/prompt
 	mostMiniImageTokens  = 50_000 // gpt-4o-mini counts an image at 33 times its size
@@ -97,6 +98,10 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 	if isChat(r.Operation) {
 		e.mostInputs += p.ownPrompt
 	}
+	if r.HiddenInput { // as much of it as the context holds
+		e.mostInputs = saturatingMul(max(m.ContextTokens, assumedContextTokens), int64(max(r.Inputs, 1)))
+		e.assumed = m.ContextTokens == 0
+	}
 	if r.LongCache {
 		e.dearInput = longInputs
 	}
@@ -121,7 +126,9 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 }
 
 // isChat says whether a request is a conversation, which providers put words of their own around.
-func isChat(op wire.Operation) bool { return op == wire.Chat || op == wire.GenerateContent }
+func isChat(op wire.Operation) bool {
+	return op == wire.Chat || op == wire.GenerateContent || op == wire.Batch
+}
 
 // writes says whether the answer to a request is made of tokens that are charged for.
 func writes(op wire.Operation) bool {
@@ -133,9 +140,9 @@ func mostOverhead(r *wire.Request) int64 {
 	if !isChat(r.Operation) {
 		return int64(max(r.Inputs, 1)) * tokensPerMessage
 	}
-	overhead := int64(r.Messages)*tokensPerMessage + tokensPerChat
+	overhead := int64(r.Messages)*tokensPerMessage + int64(max(r.Inputs, 1))*tokensPerChat
 	if r.Tools > 0 {
-		overhead += int64(r.Tools)*tokensPerTool + tokensForTools
+		overhead += int64(r.Tools)*tokensPerTool + int64(max(r.Inputs, 1))*tokensForTools
 	}
 	return overhead
 }
@@ -243,7 +250,7 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 	if e.asked.region == "" {
 		e.asked.region = ep.region()
 	}
-	if p != nil {
+	if p != nil && !r.HiddenInput && r.Operation != wire.Batch {
 		e.count(&m.tokens, ep, name, r.Operation, p)
 		if p.providerCount > 0 {
 			e.take(p.providerCount)

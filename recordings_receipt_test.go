@@ -59,6 +59,9 @@ func checkSound(t *testing.T, r *farebox.Receipt) {
 			t.Errorf("%d of %s", count, unit)
 		}
 	}
+	if r.Source == farebox.Computed && r.Quote.Most.Less(r.Cost) && !r.HasFlag(farebox.FlagAssumedLimit) && !r.HasFlag(farebox.FlagAssumedTier) {
+		t.Errorf("cost %s, though at most %s was quoted, without an assumption: %+v", r.Cost, r.Quote.Most, r.Usage)
+	}
 	if r.Cost.Sign() < 0 || r.Attempt != 1 || r.CallID == "" {
 		t.Errorf("cost %s, attempt %d, call %q", r.Cost, r.Attempt, r.CallID)
 	}
