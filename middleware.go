@@ -3,6 +3,7 @@ package farebox
 import (
 	"errors"
 	"net/http"
+	"net/url"
 )
 
 // Doer sends requests through a Meter, for SDKs that take anything with this method in place of an *http.Client:
@@ -14,11 +15,15 @@ type Doer struct{ client *http.Client }
 // every error of an *http.Client: see [Doer.Do].
 func (m *Meter) Doer() *Doer { return &Doer{client: m.HTTPClient()} }
 
-// Do sends a request. Where farebox refuses it, Do returns the error, a [BudgetError] to errors.As, and beside it an
+// Do sends a request. Where farebox refuses it, Do returns the bare error, a [BudgetError] to errors.As, and beside it an
 // answer with no body that says in the header X-Should-Retry that trying again is of no use. Code that follows net/http's
 // convention looks at the error only.
 func (d *Doer) Do(req *http.Request) (*http.Response, error) {
 	resp, err := d.client.Do(req)
+	var wrapped *url.Error
+	if errors.Is(err, ErrRefused) && errors.As(err, &wrapped) {
+		err = wrapped.Err // or else an SDK may take it for a failure of the network, and hide it
+	}
 	return besideRefusal(req, resp, err)
 }
 
