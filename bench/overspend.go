@@ -54,9 +54,30 @@ func StampedeFarebox(ctx context.Context) (Stampede, error) {
 	return result, err
 }
 
-// StampedeCheckThenRecord sends the same calls under the protocol that most guards prescribe: ask whether the call fits
-// what has been recorded, make the call, record what it cost. Both steps are atomic; the two together are not.
-func StampedeCheckThenRecord(ctx context.Context) (Stampede, error) {
+// The protocols below are written out after the published source of the libraries named: their modules are not to be had
+// from every module proxy, and nothing here should depend on that. Each of their steps is atomic; the steps together are not.
+
+// StampedeOtellix sends the same calls as otellix has its users do (its Check and Record of 2026-05): ask whether the call
+// fits what has been recorded, make the call, record what it cost.
+func StampedeOtellix(ctx context.Context) (Stampede, error) {
+	return stampedeCheckThenRecord(ctx, "otellix's protocol: Check, call, Record", func(spent farebox.Money) farebox.Money {
+		return spent.Add(StampedePrice)
+	})
+}
+
+// StampedeAgentBudget sends the same calls as AgentBudget's Go SDK has its users do (its WouldExceed and Track of 2026-04):
+// as otellix, but a cost that no longer fits is an error and is not entered, although it was paid.
+func StampedeAgentBudget(ctx context.Context) (Stampede, error) {
+	return stampedeCheckThenRecord(ctx, "AgentBudget's protocol: WouldExceed, call, Track", func(spent farebox.Money) farebox.Money {
+		if after := spent.Add(StampedePrice); !StampedeCap.Less(after) {
+			return after
+		}
+		return spent
+	})
+}
+
+// stampedeCheckThenRecord makes the calls under a guard that decides by what record has made of what was spent before.
+func stampedeCheckThenRecord(ctx context.Context, name string, record func(spent farebox.Money) farebox.Money) (Stampede, error) {
 	provider := newTurnstile(StampedeCalls)
 	client := &http.Client{Transport: provider}
 	var mu sync.Mutex
@@ -73,11 +94,24 @@ func StampedeCheckThenRecord(ctx context.Context) (Stampede, error) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		spent = spent.Add(StampedePrice)
+		spent = record(spent)
 		return nil
 	}, func(err error) bool { return errors.Is(err, errRefused) })
-	result.Name, result.Books = "check, call, record", spent
+	result.Name, result.Books = name, spent
 	return result, err
+}
+
+// Stampedes is everybody's.
+func Stampedes(ctx context.Context) ([]Stampede, error) {
+	var all []Stampede
+	for _, one := range []func(context.Context) (Stampede, error){StampedeFarebox, StampedeAgentBudget, StampedeOtellix} {
+		result, err := one(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, result)
+	}
+	return all, nil
 }
 
 // stampede makes the calls at once; all of them are decided before any of them is answered.
