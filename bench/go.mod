@@ -5,6 +5,7 @@ go 1.25.0
 require (
 	github.com/farebox-go/farebox v0.0.0
 	github.com/sashabaranov/go-openai v1.43.0
+	golang.org/x/time v0.12.0
 )
 
 require (

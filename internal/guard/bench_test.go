@@ -130,3 +130,15 @@ func BenchmarkWindowTurn(b *testing.B) {
 		now = w.End(now)
 	}
 }
+
+// BenchmarkHoldSettleTimed reads the clock for both steps, as a call does: what bench/cmd/guard sets beside others.
+func BenchmarkHoldSettleTimed(b *testing.B) {
+	var g guard.Guard
+	postings := fourWindows(b, &g, guard.MaxCap)
+	var h guard.Hold
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Hold(&h, time.Now(), postings)
+		h.Settle(time.Now(), 60)
+	}
+}
