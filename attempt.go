@@ -292,19 +292,16 @@ func (a *attempt) settleStatus(status int) {
 
 // settleReported settles at the provider's own figure; false if there is none that can be read.
 func (a *attempt) settleReported(answer *wire.Answer) bool {
-	reported := answer.Reported
-	charge, ok := moneyOf(reported)
+	reported, ok := reportedOf(answer)
 	if !ok {
 		return false
 	}
 	r := &a.receipt
-	r.Reported = &ReportedCost{Charge: charge, Literal: reported.Literal, Field: reported.Field, BYOK: answer.BYOK}
+	r.Reported = reported
+	charge := reported.Charge
 	if terms := a.ep.terms(); terms != nil {
-		r.Reported.CreditFee = terms.creditFee(charge)
-		charge = charge.Add(r.Reported.CreditFee)
-	}
-	if upstream, ok := moneyOf(answer.Upstream); ok && answer.BYOK {
-		r.Reported.Upstream, r.Reported.UpstreamLiteral = upstream, answer.Upstream.Literal
+		reported.CreditFee = terms.creditFee(charge)
+		charge = charge.Add(reported.CreditFee)
 	}
 	if answer.BYOK && r.Reported.UpstreamLiteral == "" {
 		a.settleComputed(&charge) // the upstream's bill is not stated, which does not make it nothing

@@ -119,6 +119,9 @@ func (f factors) appendUnits(lines []Line, u *Usage, rates *rateTable) []Line {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if name == DimensionCacheStorage && !rates.has(atCacheWrite) {
+			continue // the tokens are charged as they were read
+		}
 		rate, ok := rates.findUnit(name)
 		if ok || !rates.chargesOtherwise(name, u) {
 			lines = f.appendLine(lines, name, name.isFee(), u.Units[name], rate, ok)

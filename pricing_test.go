@@ -1,17 +1,12 @@
 package farebox
 
 import (
-	"bufio"
-	"encoding/json"
 	"math/big"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/openai"
 	"pgregory.net/rapid"
 )
 
@@ -450,99 +445,6 @@ func TestEffectiveDates(t *testing.T) {
 	}
 	if table := future.at(date("2026-05-31")); table != nil {
 		t.Errorf("a price holds before its date: %+v", table)
-	}
-}
-
-// priceCaseKeys are the names of dimensions in the case file.
-var priceCaseKeys = map[string]Dimension{
-	"input": DimensionInput, "output": DimensionOutput, "cache_read": DimensionCacheRead, "cache_write": DimensionCacheWrite,
-	"cache_write_5m": DimensionCacheWrite, "cache_write_1h": DimensionCacheWrite1h, "reasoning": DimensionReasoning,
-	"input_audio": DimensionAudioInput, "output_audio": DimensionAudioOutput, "cache_read_audio": DimensionAudioCacheRead,
-	"input_image": DimensionImageInput, "output_image": DimensionImageOutput, "citation": DimensionCitation,
-}
-
-type priceCase struct {
-	ID    string          `json:"id"`
-	API   string          `json:"api"`
-	Usage json.RawMessage `json:"usage"`
-	Price struct {
-		PerMTok    map[string]string `json:"per_mtok"`
-		PerUnit    json.RawMessage   `json:"per_unit"`
-		Tiers      json.RawMessage   `json:"tiers"`
-		Multiplier json.RawMessage   `json:"multiplier"`
-		FixedFee   json.RawMessage   `json:"fixed_fee"`
-	} `json:"price"`
-	Expected struct {
-		Total Money `json:"total"`
-	} `json:"expected"`
-	Tolerance Money `json:"tolerance"`
-}
-
-// plain says whether a case is of the kind that the root prices today: chat usage, and rates per million without
-// conditions, all of dimensions that exist.
-func (c *priceCase) plain() bool {
-	if (c.API != "openai_chat" && c.API != "openrouter_chat") || len(c.Price.PerMTok) == 0 {
-		return false
-	}
-	for key := range c.Price.PerMTok {
-		if priceCaseKeys[key] == "" {
-			return false
-		}
-	}
-	return c.Price.PerUnit == nil && c.Price.Tiers == nil && c.Price.Multiplier == nil && c.Price.FixedFee == nil
-}
-
-func TestPriceCases(t *testing.T) {
-	t.Parallel()
-	name := os.Getenv("FAREBOX_PRICE_CASES")
-	if name == "" {
-		t.Skip("FAREBOX_PRICE_CASES names no file of price cases")
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	run, left := 0, 0
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var c priceCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		if !c.plain() {
-			left++
-			continue
-		}
-		run++
-		c.check(t)
-	}
-	if err := lines.Err(); err != nil || run == 0 {
-		t.Errorf("%d cases run: %v", run, err)
-	}
-	t.Logf("%d cases run, %d of other kinds left out", run, left)
-}
-
-func (c *priceCase) check(t *testing.T) {
-	rates := Rates{}
-	for key, rate := range c.Price.PerMTok {
-		rates[priceCaseKeys[key]] = MustPerMillion(rate)
-	}
-	reader := openai.Format{}.NewBodyReader(&wire.Request{Operation: wire.Chat})
-	reader.Write([]byte(`{"choices":[],"usage":`))
-	reader.Write(c.Usage)
-	reader.Write([]byte(`}`))
-	usage := usageOf(&reader.Answer().Usage)
-	_, got, _ := compiled(t, Price{Rates: rates}).cost(&usage, &conditions{at: noon})
-	switch {
-	case !c.Tolerance.Less(got.Sub(c.Expected.Total).Abs()):
-	case reader.Answer().Contradictory:
-		// Tokens that are reported as written and as read, and billed as both: no disjoint usage costs that. The
-		// receipt is flagged, and takes the cost that the provider states.
-		t.Logf("%s contradicts itself: %s, and billed %s", c.ID, got, c.Expected.Total)
-	default:
-		t.Errorf("%s: %s, want %s (within %s): %+v", c.ID, got, c.Expected.Total, c.Tolerance, usage)
 	}
 }
 

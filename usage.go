@@ -135,6 +135,9 @@ const (
 	DimensionSearchUnit Dimension = wire.UnitSearchUnit // of a reranker
 	DimensionToolCall   Dimension = wire.UnitToolCall   // calls of tools that the provider runs; variants by tool
 	DimensionSession    Dimension = wire.UnitSession    // of a container or a code interpreter; variants by kind
+	// DimensionCacheStorage counts tokens that were written to a cache and read from it by the same call, as Gemini's are
+	// through OpenRouter. They are in CacheRead, and cost the cache-write rate on top of its own where the price has one.
+	DimensionCacheStorage Dimension = wire.UnitCacheStorage
 	// DimensionUnit stands before a name of your own for what has none here: "unit/guardrail". By itself it has no rate.
 	DimensionUnit Dimension = "unit"
 )
@@ -151,6 +154,9 @@ func (d Dimension) open() bool {
 	_, variant, varied := strings.Cut(string(d), "/")
 	if varied && variant == "" {
 		return false
+	}
+	if d == DimensionCacheStorage {
+		return true
 	}
 	switch base := d.base(); base {
 	case DimensionUnit, DimensionWebSearch:

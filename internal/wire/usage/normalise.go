@@ -18,6 +18,9 @@ func (f *Object) usage() (u wire.Usage, contradictory bool) {
 	u.Citation = f.citation.n
 	u.WebSearches = f.searches.n
 	u.Requests = 1
+	for name, calls := range f.tools {
+		count(&u, name, calls)
+	}
 	return u, s.contradictory
 }
 
@@ -123,25 +126,33 @@ func (f *Object) explain(s *sides, excess, cache int64) {
 // splitInput parts the input into its kinds. Cached tokens and those of images, video and sound are stated
 // independently and may be the same tokens: then the cache has them.
 func (s *sides) splitInput(f *Object, u *wire.Usage) {
-	written := s.within(f.written.n, s.input)
-	cached := s.within(f.cached.n, s.input-written)
+	written, cached := s.within(f.written.n, s.input), s.within(f.cached.n, s.input)
+	if written+cached > s.input {
+		s.contradictory = true
+		both := min(written, cached)
+		written -= both
+		count(u, wire.UnitCacheStorage, both)
+	}
 	u.CacheWrite1h = min(f.written1h.n, written)
 	u.CacheWrite = written - u.CacheWrite1h
 
 	audio, image, video := f.audioIn.n, f.imageIn.n, f.videoIn.n
+	s.contradictory = s.contradictory || f.audioCached.n > min(audio, cached) || f.imageCached.n > min(image, cached)
 	u.AudioCacheRead = min(f.audioCached.n, audio, cached)
 	audio -= u.AudioCacheRead
+	u.ImageCacheRead = min(f.imageCached.n, image, cached-u.AudioCacheRead)
+	image -= u.ImageCacheRead
 	fresh := s.input - written - cached
 	over := audio + image + video - fresh
-	if over > written+cached-u.AudioCacheRead {
+	if over > written+cached-u.AudioCacheRead-u.ImageCacheRead {
 		s.contradictory = true
 	}
 	image, over = reduced(image, over)
 	video, over = reduced(video, over)
 	uncached, _ := reduced(audio, over)
-	again := min(audio-uncached, cached-u.AudioCacheRead)
+	again := min(audio-uncached, cached-u.AudioCacheRead-u.ImageCacheRead)
 	u.AudioCacheRead += again
-	u.CacheRead = cached - u.AudioCacheRead
+	u.CacheRead = cached - u.AudioCacheRead - u.ImageCacheRead
 	u.AudioInput, u.ImageInput, u.VideoInput = uncached, image, video
 	u.Input = fresh - uncached - image - video
 }
@@ -158,6 +169,16 @@ func (s *sides) splitOutput(f *Object, u *wire.Usage) {
 	audio, _ = reduced(audio, over)
 	u.AudioOutput, u.ImageOutput, u.Reasoning = audio, image, reasoning
 	u.Output = s.output - audio - image - reasoning
+}
+
+// count adds to the units of a usage.
+func count(u *wire.Usage, unit string, n int64) {
+	if n > 0 {
+		if u.Units == nil {
+			u.Units = make(map[string]int64)
+		}
+		u.Units[unit] += n
+	}
 }
 
 // within cuts a part that is larger than what it is a part of.

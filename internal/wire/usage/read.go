@@ -4,6 +4,7 @@ package usage
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
@@ -11,6 +12,12 @@ import (
 
 // MaxCount is the largest count that is believed: where the integers of a double end.
 const MaxCount = 1 << 53
+
+// Limits of what is kept of tools.
+const (
+	maxTools    = 64
+	maxToolName = 64
+)
 
 // quantity is a count as a provider states it. Absent, null and impossible counts are not stated.
 type quantity struct {
@@ -28,16 +35,18 @@ type Object struct {
 	completion, output quantity // completion_tokens; output_tokens
 	total              quantity
 
-	cached, audioCached, missed quantity
-	written, written1h          quantity
-	audioIn, imageIn, videoIn   quantity
-	reasoning                   quantity
-	audioOut, imageOut          quantity
-	citation, searches          quantity
+	cached, missed            quantity
+	audioCached, imageCached  quantity
+	written, written1h        quantity
+	audioIn, imageIn, videoIn quantity
+	reasoning                 quantity
+	audioOut, imageOut        quantity
+	citation, searches        quantity
 
 	cacheBeside bool // cache_read_input_tokens or cache_creation_input_tokens, as Anthropic writes them
 	cacheInside bool // the details of the input count cached tokens
 	splitPrompt bool // xAI's own names, which count reasoning apart
+	tools       map[string]int64
 	impossible  bool // a count that cannot be: negative, fractional, beyond all measure, not a number
 
 	serviceTier string
@@ -98,6 +107,8 @@ func (f *Object) member(r *jsonwalk.Reader) {
 		f.take(r, &f.searches)
 	case "server_tool_use", "server_tool_use_details":
 		f.serverTools(r)
+	case "server_side_tools_used":
+		f.toolsUsed(r)
 	case "prompt_text_tokens":
 		f.splitPrompt = f.splitPrompt || r.Kind() == jsonwalk.Number
 	case "prompt_image_tokens":
@@ -162,8 +173,11 @@ func (f *Object) cachedDetails(r *jsonwalk.Reader) {
 		return
 	}
 	for r.Member() {
-		if string(r.Key()) == "audio_tokens" {
+		switch string(r.Key()) {
+		case "audio_tokens":
 			f.take(r, &f.audioCached)
+		case "image_tokens":
+			f.take(r, &f.imageCached)
 		}
 	}
 }
@@ -217,6 +231,31 @@ func (f *Object) serverTools(r *jsonwalk.Reader) {
 	}
 }
 
+// toolsUsed reads xAI's list of the tools that it ran, one entry for every call that is charged for.
+func (f *Object) toolsUsed(r *jsonwalk.Reader) {
+	if !r.Array() {
+		return
+	}
+	var searches int64
+	f.tools = nil // running totals: the last list counts
+	for r.Element() {
+		name, _ := r.AppendText(nil)
+		tool := strings.ToLower(strings.TrimPrefix(string(name), "SERVER_SIDE_TOOL_"))
+		switch {
+		case tool == "web_search":
+			searches++
+		case tool != "" && len(tool) <= maxToolName && len(f.tools) < maxTools:
+			if f.tools == nil {
+				f.tools = make(map[string]int64)
+			}
+			f.tools[wire.UnitToolCall+"/"+tool]++
+		}
+	}
+	if searches > f.searches.n {
+		f.searches = quantity{searches, true}
+	}
+}
+
 // take reads a count into q, where it is larger than what q already has, and says whether one was stated.
 func (f *Object) take(r *jsonwalk.Reader, q *quantity) bool {
 	n, stated, impossible := Count(r)
@@ -231,7 +270,7 @@ func (f *Object) take(r *jsonwalk.Reader, q *quantity) bool {
 // same.
 func Count(r *jsonwalk.Reader) (n int64, stated, impossible bool) {
 	if kind := r.Kind(); kind != jsonwalk.Number && kind != jsonwalk.String {
-		return 0, false, false
+		return 0, false, kind == jsonwalk.Bool
 	}
 	n, err := jsonwalk.Int(r.Raw())
 	if errors.Is(err, jsonwalk.ErrFraction) {
