@@ -14,15 +14,15 @@ import (
 	"github.com/farebox-go/farebox"
 )
 
-// priceCase is a row of the file of price cases: usage as it was sent, a price entry, and what the call cost.
-type priceCase struct {
+// listedCase is a row of the file of price cases: usage as it was sent, a price entry, and what the call cost.
+type listedCase struct {
 	ID          string          `json:"id"`
 	API         string          `json:"api"`
 	Model       string          `json:"model"`
 	ServiceTier string          `json:"service_tier"`
 	Usage       json.RawMessage `json:"usage"`
 	Billable    map[string]any  `json:"billable"`
-	Price       casePrice       `json:"price"`
+	Price       listedPrice       `json:"price"`
 	Expected    struct {
 		Total  farebox.Money  `json:"total"`
 		Input  *farebox.Money `json:"input"`
@@ -32,7 +32,7 @@ type priceCase struct {
 	Tags      []string      `json:"tags"`
 }
 
-type casePrice struct {
+type listedPrice struct {
 	PerMTok    map[string]string `json:"per_mtok"`
 	PerUnit    map[string]string `json:"per_unit"`
 	Multiplier string            `json:"multiplier"`
@@ -90,7 +90,7 @@ func caseRates(t *testing.T, into farebox.Rates, from map[string]string, parse f
 }
 
 // price is the case's price entry, terms what a gateway adds to it.
-func (c *priceCase) price(t *testing.T) (price farebox.Price, terms farebox.Terms) {
+func (c *listedCase) price(t *testing.T) (price farebox.Price, terms farebox.Terms) {
 	t.Helper()
 	price.Rates = caseRates(t, farebox.Rates{}, c.Price.PerMTok, farebox.PerMillion)
 	caseRates(t, price.Rates, c.Price.PerUnit, farebox.ParseRate)
@@ -114,7 +114,7 @@ func (c *priceCase) price(t *testing.T) (price farebox.Price, terms farebox.Term
 }
 
 // served reads the case's usage: as it was sent or, where the case states quantities, from those.
-func (c *priceCase) served(t *testing.T) farebox.Served {
+func (c *listedCase) served(t *testing.T) farebox.Served {
 	t.Helper()
 	if c.API == "units" {
 		var usage farebox.Usage
@@ -198,7 +198,7 @@ func readCases[T any](t *testing.T, variable string) (cases []T) {
 // TestPriceCases prices usage that providers reported, in all their dialects, and compares it with what they charged.
 func TestPriceCases(t *testing.T) {
 	t.Parallel()
-	cases := readCases[priceCase](t, "FAREBOX_PRICE_CASES")
+	cases := readCases[listedCase](t, "FAREBOX_PRICE_CASES")
 	passed := 0
 	for i := range cases {
 		c := &cases[i]

@@ -149,6 +149,12 @@ type PriceRef struct {
 	Source   string    `json:"source,omitzero"`
 	AsOf     time.Time `json:"as_of,omitzero"`
 	From     time.Time `json:"from,omitzero"`
+	// ServiceTier, Region and Speed are those that it was priced at; see [When].
+	ServiceTier string `json:"service_tier,omitzero"`
+	Region      string `json:"region,omitzero"`
+	Speed       string `json:"speed,omitzero"`
+	// Terms are those of the endpoint; nil: none.
+	Terms *Terms `json:"terms,omitempty"`
 }
 
 // QuotedCost is the quote that an attempt was held at.

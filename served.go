@@ -93,6 +93,7 @@ func (c *Catalog) Price(s Served) (Computation, error) {
 func compute(entry *catalogModel, table *priceTable, s *Served, priceOf func(model string) *priceTable) Computation {
 	at := s.conditions()
 	computed := Computation{Price: entry.ref(table), TierAssumed: !table.pricesTier(s.ServiceTier)}
+	computed.Price.ServiceTier, computed.Price.Region, computed.Price.Speed = s.ServiceTier, s.Region, s.Speed
 	computed.Lines, computed.Total, computed.Complete = table.cost(&s.Usage, &at)
 	if len(s.Iterations) == 0 && s.Terms == (Terms{}) {
 		return computed
@@ -105,7 +106,11 @@ func compute(entry *catalogModel, table *priceTable, s *Served, priceOf func(mod
 		}
 		computed.Lines = it.appendLines(computed.Lines, own, &at)
 	}
-	computed.Lines = s.Terms.apply(computed.Lines)
+	if s.Terms != (Terms{}) {
+		terms := s.Terms
+		computed.Price.Terms = &terms
+		computed.Lines = terms.apply(computed.Lines)
+	}
 	computed.Total, computed.Complete = sumOf(computed.Lines)
 	return computed
 }

@@ -6,16 +6,19 @@ import (
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
+	"github.com/farebox-go/farebox/internal/wire/audio"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
+	"github.com/farebox-go/farebox/internal/wire/images"
 	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
 // names is what a JSON object shows of its dialect.
 type names struct {
-	gemini, anthropic              bool   // fields that only this one has
-	prompt, details, total, tokens bool   // fields that Anthropic's has not
-	inside                         []byte // of an answer: the usage object in it
-	answer                         wire.Answer
+	gemini, anthropic, audio, images bool // fields that only this one has
+	prompt, details, total, tokens   bool // fields that Anthropic's has not
+	outputDetails                    bool
+	inside                           []byte // of an answer: the usage object in it
+	answer                           wire.Answer
 }
 
 // Read reads a usage object, an answer with one, or the event of a stream that has one. ok is false where raw is no JSON
@@ -91,15 +94,33 @@ func (n *names) member(r *jsonwalk.Reader) {
 		n.gemini = true
 	case "cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "iterations", "inference_geo", "speed":
 		n.anthropic = true
+	case "seconds":
+		n.audio = true
 	case "prompt_tokens":
 		n.prompt = true
 	case "total_tokens":
 		n.total = true
 	case "input_tokens", "output_tokens":
 		n.tokens = true
-	case "input_tokens_details", "input_token_details":
+	case "input_token_details":
 		n.details = true
+	case "input_tokens_details":
+		n.details = true
+		n.images = hasMember(r, "text_tokens")
+	case "output_tokens_details":
+		n.outputDetails = true
 	}
+}
+
+// hasMember says whether an object has a member.
+func hasMember(r *jsonwalk.Reader, name string) (has bool) {
+	if !r.Object() {
+		return false
+	}
+	for r.Member() {
+		has = has || string(r.Key()) == name
+	}
+	return has
 }
 
 // dialect is a format that reads usage objects, and the name that its answers have them by. The zero value is the dialects
@@ -117,6 +138,10 @@ func (n *names) dialect() dialect {
 		return dialect{gemini.Format{}, wire.GenerateContent, "usageMetadata"}
 	case n.anthropic && n.tokens && !n.prompt && !n.details && !n.total:
 		return dialect{anthropic.Format{}, wire.Chat, "usage"}
+	case n.audio:
+		return dialect{audio.Format{}, wire.Transcription, "usage"}
+	case n.images && !n.outputDetails: // all of its output is images
+		return dialect{images.Format{}, wire.ImageGeneration, "usage"}
 	}
 	return dialect{}
 }
