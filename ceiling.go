@@ -79,7 +79,7 @@ func (t *priceTable) ceiling(e *extent) ceiling {
 func (c *ceiling) raise(t *rateTable, multiply factors, e *extent) {
 	c.input = dearer(c.input, multiply.scale(t.dearest(e.dearInput)))
 	c.output = dearer(c.output, multiply.scale(t.dearest(e.dearOutput)))
-	c.request = dearer(c.request, t.rate[atRequest])
+	c.request = dearer(c.request, dearer(t.rate[atRequest], t.dearestUnit(DimensionRequest)))
 	if e.searches > 0 {
 		search, ok := t.find(atWebSearch)
 		if !ok {

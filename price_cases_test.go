@@ -22,7 +22,7 @@ type listedCase struct {
 	ServiceTier string          `json:"service_tier"`
 	Usage       json.RawMessage `json:"usage"`
 	Billable    map[string]any  `json:"billable"`
-	Price       listedPrice       `json:"price"`
+	Price       listedPrice     `json:"price"`
 	Expected    struct {
 		Total  farebox.Money  `json:"total"`
 		Input  *farebox.Money `json:"input"`

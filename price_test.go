@@ -83,6 +83,7 @@ func TestUnits(t *testing.T) {
 	table := compiled(t, Price{Rates: rates, Overrides: []Override{
 		{When: When{ServiceTier: "batch"}, Multiplier: MustFactor("0.5")},
 		{When: When{Upstream: "Fal"}, Rates: Rates{"image/1024x1024/hd": MustRate("0.06"), "unit/lora": MustRate("1")}},
+		{When: When{Upstream: "Fees"}, Rates: Rates{DimensionRequest: MustRate("0.012"), "request/low": MustRate("0.005")}},
 	}})
 	units := func(pairs ...any) Usage {
 		u := Usage{Units: map[Dimension]int64{}}
@@ -110,6 +111,9 @@ func TestUnits(t *testing.T) {
 		{"without a rate it is unpriced", units("page", 3, "image", 1), conditions{}, "0.02", false},
 		{"a name of the user's has no stand-in", units("unit/other", 1), conditions{}, "0", false},
 		{"nothing", units("page", 0, "image", -1), conditions{}, "0", true},
+		{"a request by its context", Usage{Requests: 1, Units: map[Dimension]int64{"request/low": 1}}, conditions{upstream: "Fees"}, "0.005", true},
+		{"by one without a rate", Usage{Requests: 1, Units: map[Dimension]int64{"request/high": 1}}, conditions{upstream: "Fees"}, "0.012", true},
+		{"where it has no fee", Usage{Requests: 1, Units: map[Dimension]int64{"request/high": 1}}, conditions{}, "0", true},
 	}
 	for _, test := range tests {
 		test.at.at = noon

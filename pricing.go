@@ -79,7 +79,7 @@ func (t *priceTable) cost(u *Usage, c *conditions) (lines []Line, total Money, c
 	quantities := u.quantities()
 	lines = make([]Line, 0, countPositive(&quantities)+len(u.Units))
 	for place, quantity := range quantities {
-		if quantity <= 0 || (place == atRequest && !rates.has(atRequest)) {
+		if quantity <= 0 || (place == atRequest && (!rates.has(atRequest) || u.variesRequests())) {
 			continue
 		}
 		rate, ok := rates.find(place)
@@ -123,7 +123,7 @@ func (f factors) appendUnits(lines []Line, u *Usage, rates *rateTable) []Line {
 			continue // the tokens are charged as they were read
 		}
 		rate, ok := rates.findUnit(name)
-		if ok || !rates.chargesOtherwise(name, u) {
+		if ok || (name.base() != DimensionRequest && !rates.chargesOtherwise(name, u)) {
 			lines = f.appendLine(lines, name, name.isFee(), u.Units[name], rate, ok)
 		}
 	}
@@ -158,6 +158,16 @@ func (t *rateTable) chargesOtherwise(d Dimension, u *Usage) bool {
 		return countedIn(DimensionCharacter) || rated(u.AudioInput, atAudioInput) || rated(u.AudioOutput, atAudioOutput) || rated(u.Input, atInput)
 	case DimensionVideoMS:
 		return rated(u.VideoOutput, atVideoOutput) || rated(u.VideoInput, atVideoInput)
+	}
+	return false
+}
+
+// variesRequests says that the fee for a request is charged by a variant.
+func (u *Usage) variesRequests() bool {
+	for name, quantity := range u.Units {
+		if quantity > 0 && name.base() == DimensionRequest {
+			return true
+		}
 	}
 	return false
 }

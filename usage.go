@@ -124,7 +124,7 @@ const (
 
 // The dimensions of [Usage.Units]. Any of them, and DimensionWebSearch, may be followed by a slash and a variant with a
 // rate of its own: "image/1024x1024/hd", "tool_call/file_search". A variant without a rate has that of the name before
-// the slash.
+// the slash. DimensionRequest may have variants too ("request/low"), which are charged in place of [Usage.Requests].
 const (
 	DimensionImage      Dimension = wire.UnitImage      // images made; variants by size, then quality
 	DimensionPixel      Dimension = wire.UnitPixel      // pixels made, where a price is per megapixel
@@ -159,7 +159,7 @@ func (d Dimension) open() bool {
 		return true
 	}
 	switch base := d.base(); base {
-	case DimensionUnit, DimensionWebSearch:
+	case DimensionUnit, DimensionWebSearch, DimensionRequest:
 		return varied
 	default:
 		return slices.Contains(openDimensions[:], base)

@@ -92,6 +92,9 @@ const (
 	UnitSearchUnit = "search_unit" // of a reranker
 	UnitToolCall   = "tool_call"   // calls of tools that the provider runs; variants by tool
 	UnitSession    = "session"     // of a container or a code interpreter; variants by kind
+	// UnitRequest is followed by a variant, where the fee for a request has some: it stands beside Usage.Requests, and is
+	// charged in its place.
+	UnitRequest = "request"
 	// UnitCacheStorage counts tokens that were read from a cache and written to it by the same call, as Gemini's are through
 	// OpenRouter, whose write is the storage. They stand in Usage.CacheRead, and not in CacheWrite.
 	UnitCacheStorage = "cache_write/storage"

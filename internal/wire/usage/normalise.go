@@ -18,6 +18,9 @@ func (f *Object) usage() (u wire.Usage, contradictory bool) {
 	u.Citation = f.citation.n
 	u.WebSearches = f.searches.n
 	u.Requests = 1
+	if f.contextSize != "" {
+		count(&u, wire.UnitRequest+"/"+f.contextSize, 1)
+	}
 	for name, calls := range f.tools {
 		count(&u, name, calls)
 	}

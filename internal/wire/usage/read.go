@@ -47,7 +47,8 @@ type Object struct {
 	cacheInside bool // the details of the input count cached tokens
 	splitPrompt bool // xAI's own names, which count reasoning apart
 	tools       map[string]int64
-	impossible  bool // a count that cannot be: negative, fractional, beyond all measure, not a number
+	contextSize string // of searches: low, medium, high
+	impossible  bool   // a count that cannot be: negative, fractional, beyond all measure, not a number
 
 	serviceTier string
 	raw         []byte // as it was written; not a copy
@@ -107,6 +108,10 @@ func (f *Object) member(r *jsonwalk.Reader) {
 		f.take(r, &f.searches)
 	case "server_tool_use", "server_tool_use_details":
 		f.serverTools(r)
+	case "search_context_size": // Perplexity's fee for a request depends on it
+		if size, _ := r.AppendText(nil); len(size) > 0 && len(size) <= maxToolName {
+			f.contextSize = string(size)
+		}
 	case "server_side_tools_used":
 		f.toolsUsed(r)
 	case "prompt_text_tokens":
