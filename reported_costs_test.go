@@ -156,6 +156,12 @@ const (
 	notListed  = "the catalog has no price for the model"
 )
 
+// knownRates are models whose answers have no parts to tell by: what the sources of the catalog have otherwise.
+var knownRates = map[string]string{
+	"sonar":    otherRates, // by the size of the search's context: low is $5 per 1,000 requests, the list has that of high
+	"grok-4.5": otherRates, // cached input was $0.50 per million, the list has $0.30
+}
+
 // explain says why a reported cost is not the computed one, from what the answer states besides.
 func (c *recordedCost) explain(parsed farebox.Parsed, computed farebox.Computation, reported farebox.Money, found bool) string {
 	var d costDetails
@@ -179,6 +185,9 @@ func (c *recordedCost) explain(parsed farebox.Parsed, computed farebox.Computati
 		if line.Unpriced && (line.Dimension == farebox.DimensionWebSearch || strings.HasPrefix(string(line.Dimension), "tool_call/")) {
 			return toolFee
 		}
+	}
+	if class := knownRates[c.Model]; class != "" {
+		return class
 	}
 	return unknown
 }

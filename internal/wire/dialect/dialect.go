@@ -7,6 +7,8 @@ import (
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
 	"github.com/farebox-go/farebox/internal/wire/audio"
+	"github.com/farebox-go/farebox/internal/wire/bedrock"
+	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
 	"github.com/farebox-go/farebox/internal/wire/images"
 	"github.com/farebox-go/farebox/internal/wire/usage"
@@ -14,11 +16,11 @@ import (
 
 // names is what a JSON object shows of its dialect.
 type names struct {
-	gemini, anthropic, audio, images bool // fields that only this one has
-	prompt, details, total, tokens   bool // fields that Anthropic's has not
-	outputDetails                    bool
-	inside                           []byte // of an answer: the usage object in it
-	answer                           wire.Answer
+	gemini, anthropic, bedrock, cohere, audio, images bool // fields that only this one has
+	prompt, details, total, tokens                    bool // fields that Anthropic's has not
+	outputDetails                                     bool
+	inside                                            []byte // of an answer: the usage object in it
+	answer                                            wire.Answer
 }
 
 // Read reads a usage object, an answer with one, or the event of a stream that has one. ok is false where raw is no JSON
@@ -77,7 +79,7 @@ func look(raw []byte) (n names, ok bool) {
 
 func (n *names) member(r *jsonwalk.Reader) {
 	switch string(r.Key()) {
-	case "usage", "usageMetadata", "usage_metadata", "response", "message":
+	case "usage", "usageMetadata", "usage_metadata", "meta", "response", "message", "amazon-bedrock-invocationMetrics":
 		if r.Kind() == jsonwalk.Object {
 			n.inside = r.Raw()
 		}
@@ -94,6 +96,10 @@ func (n *names) member(r *jsonwalk.Reader) {
 		n.gemini = true
 	case "cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "iterations", "inference_geo", "speed":
 		n.anthropic = true
+	case "inputTokens", "outputTokens", "inputTokenCount", "outputTokenCount", "cacheReadInputTokens", "inputTextTokenCount":
+		n.bedrock = true
+	case "billed_units":
+		n.cohere = true
 	case "seconds":
 		n.audio = true
 	case "prompt_tokens":
@@ -138,6 +144,10 @@ func (n *names) dialect() dialect {
 		return dialect{gemini.Format{}, wire.GenerateContent, "usageMetadata"}
 	case n.anthropic && n.tokens && !n.prompt && !n.details && !n.total:
 		return dialect{anthropic.Format{}, wire.Chat, "usage"}
+	case n.cohere:
+		return dialect{cohere.Format{}, wire.Chat, "usage"}
+	case n.bedrock:
+		return dialect{bedrock.Format{}, wire.Chat, "usage"}
 	case n.audio:
 		return dialect{audio.Format{}, wire.Transcription, "usage"}
 	case n.images && !n.outputDetails: // all of its output is images

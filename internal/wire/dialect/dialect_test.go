@@ -1,12 +1,11 @@
 package dialect
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"encoding/json"
 )
 
 func TestRead(t *testing.T) {
@@ -27,6 +26,9 @@ func TestRead(t *testing.T) {
 		{"Gemini's: thoughts beside candidates", `{"promptTokenCount":10,"candidatesTokenCount":5,"thoughtsTokenCount":7,"totalTokenCount":22}`, 10, 12, "", ""},
 		{"generateContent", `{"modelVersion":"m","usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5}}`, 10, 5, "", "m"},
 		{"an interaction", `{"total_input_tokens":10,"total_output_tokens":5,"total_thought_tokens":3,"total_tokens":18}`, 10, 8, "", ""},
+		{"Bedrock's converse", `{"inputTokens":13,"outputTokens":5,"totalTokens":1522,"cacheReadInputTokens":1504,"cacheWriteInputTokens":0}`, 1517, 5, "", ""},
+		{"Cohere's billed units", `{"billed_units":{"input_tokens":13,"output_tokens":8},"tokens":{"input_tokens":542,"output_tokens":8}}`, 13, 8, "", ""},
+		{"a ranking", `{"id":"x","results":[],"meta":{"billed_units":{"search_units":2}}}`, 0, 0, "search_unit=2", ""},
 		{"transcription by time", `{"type":"duration","seconds":12.5}`, 0, 0, "audio_ms=12500", ""},
 		{"images without details of the output", `{"input_tokens":10,"output_tokens":100,"total_tokens":110,"input_tokens_details":{"text_tokens":10,"image_tokens":0}}`,
 			10, 100, "", ""},
@@ -116,4 +118,12 @@ func TestRecorded(t *testing.T) {
 		}
 	}
 	t.Logf("%d are read; not: %v", read, left)
+	for _, api := range []string{
+		"openai.chat_completions", "openai.responses", "openai.embeddings", "openai.completions", "openai.audio.transcriptions", "anthropic.messages",
+		"gemini.interactions", "gemini.openai", "bedrock.converse", "cohere.chat", "cohere.rerank", "voyageai.embeddings", "writer.chat", "xai.grpc_chat",
+	} {
+		if left[api] > 0 {
+			t.Errorf("%d usages of %s are not read", left[api], api)
+		}
+	}
 }
