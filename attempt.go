@@ -28,6 +28,7 @@ type attempt struct {
 	fitted        []byte // with a lower output limit; nil: it is sent as it came
 	ep            *endpoint
 	call          *call // the Client's call that it belongs to; nil under another SDK
+	run           *Run  // that it belongs to; nil: none
 	quoted        quoted
 	hold          hold
 	earlier       *attempt    // that this is a later look at; nil: it is charged for itself
@@ -47,6 +48,7 @@ type attempt struct {
 func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*attempt, error) {
 	a := &attempt{
 		meter: m, ctx: req.Context(), ep: known.ep, format: known.format, body: body, call: callFromContext(req.Context()),
+		run: runFromContext(req.Context()),
 	}
 	op := known.route.Operation
 	var unreadable error
@@ -61,8 +63,13 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 	if err := m.begin(); err != nil {
 		return nil, err
 	}
+	if err := a.run.enter(); err != nil {
+		m.open.Done()
+		return nil, err
+	}
 	repeat := a.call == nil && m.refused.repeats(req, body, now)
 	if err := a.holdMoney(body, now, repeat); err != nil {
+		a.run.leave()
 		m.open.Done()
 		if !repeat {
 			m.telemetry.refused(a.ctx, a, err)
@@ -76,7 +83,7 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 func (a *attempt) spender() *spender {
 	return &spender{
 		endpoint: a.ep.name, keyLabel: a.ep.keyLabel, keyHash: a.ep.keyHash,
-		model: a.request.Model, fallbacks: a.request.Models, tags: a.receipt.Tags,
+		model: a.request.Model, fallbacks: a.request.Models, tags: a.receipt.Tags, run: a.run,
 	}
 }
 
@@ -456,6 +463,7 @@ func (a *attempt) void() {
 // finish records the receipt.
 func (a *attempt) finish() {
 	defer a.meter.open.Done() // a Close must not wait for what a sink or an exporter has broken
+	defer a.run.leave()
 	r := &a.receipt
 	r.Quote = QuotedCost{Expected: a.quoted.Expected, Most: a.quoted.Most}
 	if a.quoted.Assumed {

@@ -67,6 +67,7 @@ type spender struct {
 	endpoint, keyLabel, keyHash, model string
 	fallbacks                          []string // models that the gateway may serve instead
 	tags                               Tags
+	run                                *Run // nil: none
 }
 
 func (s *Scope) match(by *spender) bool {

@@ -62,6 +62,7 @@ type BudgetError struct {
 
 	cause    error      // what ended the waiting
 	whenFull WhenFull   // the budget's, or the call's own
+	floor    int64      // of the output limit, where the call is made to fit
 	counted  guard.Mask // the budgets of the call that counted a refusal
 }
 

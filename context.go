@@ -18,6 +18,7 @@ const (
 	callKey
 	meteredKey
 	whenFullKey
+	runKey
 	receiptHeadersKey
 )
 

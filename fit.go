@@ -1,7 +1,6 @@
 package farebox
 
 import (
-	"cmp"
 	"errors"
 	"time"
 
@@ -23,7 +22,7 @@ func (a *attempt) fit(body []byte, refused *BudgetError) error {
 	g, full := &a.meter.guard, a.quoted
 	for range fitTries {
 		limit := refused.OutputTokens
-		if limit < g.floor(refused.Budget) {
+		if limit < max(refused.floor, 1) {
 			break
 		}
 		edited, err := limiter.LimitOutput(&a.request, body, limit, a.ep.provider.reasoningLimit)
@@ -46,18 +45,6 @@ func (a *attempt) fit(body []byte, refused *BudgetError) error {
 	}
 	a.quoted = full
 	return refused
-}
-
-// floor is the lowest output limit that a budget's calls are given.
-func (g *Guard) floor(budget string) int64 {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	for _, b := range g.budgets {
-		if b.Name == budget {
-			return cmp.Or(b.MinOutputTokens, defaultFloor)
-		}
-	}
-	return defaultFloor
 }
 
 // limitOutput makes the quote one for the same request with a lower output limit.

@@ -1,6 +1,7 @@
 package farebox
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -78,29 +79,41 @@ func (g *Guard) match(h *hold, by *spender, q *quoted, now time.Time) error {
 	if len(g.paused) > 0 && g.isPaused(by) {
 		return &BudgetError{Reason: ReasonPaused, Endpoint: by.endpoint, Model: by.model}
 	}
+	for run := by.run; run != nil; run = run.parent {
+		if err := g.apply(h, run.budget, run.id, by, q, now); err != nil {
+			return err
+		}
+	}
 	for _, b := range g.budgets {
-		if !b.Scope.match(by) {
-			continue
-		}
-		if reason := g.barred(b, q, now); reason != "" {
-			if b.Observe && reason != ReasonPaused {
-				h.wouldRefuse = true
-				continue
+		if b.Scope.match(by) {
+			if err := g.apply(h, b, b.valueFor(by), by, q, now); err != nil {
+				return err
 			}
-			return b.refuse(reason, b.valueFor(by), by, q)
 		}
-		if h.n == len(h.counters) {
-			return fmt.Errorf("farebox: more than %d budgets apply to one call: %w", len(h.counters), ErrRefused)
+	}
+	return nil
+}
+
+// apply puts a budget onto the hold, or refuses.
+func (g *Guard) apply(h *hold, b *budget, value string, by *spender, q *quoted, now time.Time) error {
+	if reason := g.barred(b, q, now); reason != "" {
+		if b.Observe && reason != ReasonPaused {
+			h.wouldRefuse = true
+			return nil
 		}
-		counter, err := b.counterFor(by, now)
-		if err != nil {
-			if b.Observe {
-				h.wouldRefuse = true
-				continue
-			}
-			return b.refuse(ReasonTooManyValues, b.valueFor(by), by, q)
-		}
-		h.add(b, b.valueFor(by), counter)
+		return b.refuse(reason, value, by, q)
+	}
+	if h.n == len(h.counters) {
+		return fmt.Errorf("farebox: more than %d budgets apply to one call: %w", len(h.counters), ErrRefused)
+	}
+	counter, err := b.counterFor(by, now)
+	switch {
+	case err == nil:
+		h.add(b, value, counter)
+	case b.Observe:
+		h.wouldRefuse = true
+	default:
+		return b.refuse(ReasonTooManyValues, value, by, q)
 	}
 	return nil
 }
@@ -259,6 +272,7 @@ func (g *Guard) refusal(h *hold, d *guard.Decision, by *spender, q *quoted, now 
 	b := h.budgets[d.Posting]
 	e := b.refuse(reason, h.values[d.Posting], by, q)
 	e.ResetAt, e.whenFull, e.counted = d.ResetAt, b.WhenFull, d.Refused
+	e.floor = cmp.Or(b.MinOutputTokens, defaultFloor)
 	e.OutputTokens = g.outputThatFits(h, q, now)
 	room, _ := g.roomIn(e.Unit, h, now)
 	if e.Unit == UnitUSD {

@@ -511,3 +511,15 @@ func TestProposedLimitIsAdmitted(t *testing.T) {
 		}
 	})
 }
+
+// postTokens makes a call of a run that uses so many tokens, and leaves its answer open.
+func postTokens(t *testing.T, meter *farebox.Meter, run *farebox.Run, body, tokens string) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(run.Context(), http.MethodPost, "https://acme.test/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Tokens", tokens)
+	req.Header.Set("X-Served", "coin")
+	return meter.HTTPClient().Do(req)
+}
