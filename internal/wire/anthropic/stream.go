@@ -119,7 +119,7 @@ func (s *streamReader) usage(r *jsonwalk.Reader) {
 		return
 	}
 	raw := r.Raw()
-	if len(raw) > usage.MaxBytes {
+	if raw == nil || len(raw) > usage.MaxBytes {
 		return
 	}
 	object := jsonwalk.NewReader(raw)

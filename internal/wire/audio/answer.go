@@ -1,6 +1,8 @@
 package audio
 
 import (
+	"bytes"
+
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/usage"
@@ -45,7 +47,9 @@ var bodyPlan = jsonwalk.MustPlan(
 // transcript reads an answer that is one JSON value, or plain text, which says nothing beside what was said.
 type transcript struct {
 	scanner *jsonwalk.Scanner
-	written int64
+	isText  bool  // it is no JSON object
+	plain   int64 // its bytes then
+	begun   bool
 	answer  wire.Answer
 }
 
@@ -53,8 +57,16 @@ func newTranscript() *transcript { return &transcript{scanner: bodyPlan.NewScann
 
 // Write implements [wire.Reader].
 func (t *transcript) Write(p []byte) {
-	t.scanner.Write(p)
-	t.written += int64(len(p))
+	if !t.begun {
+		p = bytes.TrimLeft(p, " \t\r\n")
+		t.begun = len(p) > 0
+		t.isText = t.begun && p[0] != '{'
+	}
+	if t.isText {
+		t.plain += int64(len(p))
+	} else {
+		t.scanner.Write(p)
+	}
 }
 
 // Answer implements [wire.Reader].
@@ -62,8 +74,8 @@ func (t *transcript) Answer() *wire.Answer {
 	a := &t.answer
 	a.TextBytes = t.scanner.Counted(wantText)
 	a.Done = t.scanner.Complete()
-	if t.scanner.Malformed() { // subtitles, or plain text
-		a.TextBytes = t.written
+	if t.isText { // subtitles, say, which have no end of their own and are charged for whole
+		a.TextBytes, a.Done = t.plain, true
 		return a
 	}
 	if raw, found, _ := t.scanner.Value(wantModel); found {

@@ -36,6 +36,9 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 	for e.r.Member() {
 		e.member(&s.answer)
 	}
+	if e.kind == "error" {
+		fail(&s.answer, data)
+	}
 	e.tell(&s.answer)
 	return false
 }
@@ -73,10 +76,6 @@ func (e *event) tell(a *wire.Answer) {
 	switch e.kind {
 	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
 		a.Done = true
-	case "error":
-		if a.Err == nil {
-			a.Err = &wire.Error{Message: "the stream reports an error"}
-		}
 	}
 	if e.has {
 		e.response.tell(a)
