@@ -55,8 +55,7 @@ func keep(folder string, source *PriceSource, answer *priceAnswer, now time.Time
 }
 
 // readKept reads a list that was kept, and refuses one that is not what was written.
-func readKept(folder string, source *PriceSource) (*PriceList, *priceAnswer, error) {
-	name := keptFile(folder, source)
+func readKept(name string) (*PriceList, *keptHeader, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, nil, err
@@ -71,13 +70,13 @@ func readKept(folder string, source *PriceSource) (*PriceList, *priceAnswer, err
 	first, body, _ := bytes.Cut(data, []byte("\n"))
 	var header keptHeader
 	if err := json.Unmarshal(first, &header); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s is damaged: %w", name, err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != header.SHA256 || header.Format != source.Format {
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != header.SHA256 {
 		return nil, nil, fmt.Errorf("%s is damaged: it is not what was kept", name)
 	}
-	list, err := ReadPriceList(source.Format, source.name(), header.FetchedAt, bytes.NewReader(body))
-	return list, &priceAnswer{body: body, etag: header.ETag, lastModified: header.LastModified}, err
+	list, err := ReadPriceList(header.Format, header.Source, header.FetchedAt, bytes.NewReader(body))
+	return list, &header, err
 }
 
 // takeKept puts the lists that are kept in force, for sources that have not been read yet. One that is missing or damaged
@@ -91,10 +90,34 @@ func (c *Catalog) takeKept(how *Refresh) {
 		if c.fetched[source.URL] != nil {
 			continue
 		}
-		list, answer, err := readKept(how.KeepIn, source)
-		if err != nil || c.Use(list) != nil {
+		list, header, err := readKept(keptFile(how.KeepIn, source))
+		if err != nil || list.Format != source.Format || c.Use(list) != nil {
 			continue
 		}
-		c.remember(source, answer, len(list.Models))
+		c.remember(source, &priceAnswer{etag: header.ETag, lastModified: header.LastModified}, len(list.Models))
 	}
+}
+
+// UseKept takes the lists that refreshes have kept in a folder (Refresh.KeepIn) into the catalog, as [Catalog.Use] does,
+// without asking the network, and returns them. A folder that is not there has none. The error names those that are damaged,
+// which are left out.
+func (c *Catalog) UseKept(folder string) ([]*PriceList, error) {
+	names, err := filepath.Glob(filepath.Join(folder, "*.prices"))
+	if err != nil {
+		return nil, fmt.Errorf("farebox: %w", err)
+	}
+	var lists []*PriceList
+	var errs []error
+	for _, name := range names {
+		list, _, err := readKept(name)
+		if err == nil {
+			err = c.Use(list)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("farebox: kept price list: %w", err))
+			continue
+		}
+		lists = append(lists, list)
+	}
+	return lists, errors.Join(errs...)
 }

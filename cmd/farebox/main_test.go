@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -11,10 +12,16 @@ import (
 	"time"
 )
 
+// TestMain keeps lists that this machine's user fetched out of the tests.
+func TestMain(m *testing.M) {
+	_ = os.Setenv("FAREBOX_PRICE_LISTS", "-")
+	os.Exit(m.Run())
+}
+
 func invoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(args, strings.NewReader("hello world"), &out, &errs)
+	code = run(context.Background(), args, strings.NewReader("hello world"), &out, &errs)
 	return out.String(), errs.String(), code
 }
 
@@ -71,11 +78,28 @@ func TestWrongUse(t *testing.T) {
 	}{
 		{nil, exitUsage, "farebox --help"},
 		{[]string{"price"}, exitUsage, "--model"},
+		{[]string{"price", "--model", "gpt-4o", "--units", "page"}, exitUsage, "NAME=NUMBER"},
+		{[]string{"price", "--model", "gpt-4o", "--calls", "0"}, exitUsage, "at least one call"},
+		{[]string{"price", "--model", "gpt-4o", "--units", "page=3"}, exitFailure, "no rate for page"},
 		{[]string{"price", "--model", "m", "--input=-1"}, exitUsage, "negative"},
 		{[]string{"price", "--model", "m", "--rates", "input"}, exitUsage, "DIMENSION=DOLLARS"},
 		{[]string{"price", "--model", "m", "--rates", "inputs=1"}, exitUsage, "not a dimension"},
-		{[]string{"price", "--model", "no-such-model", "--input", "1"}, exitFailure, "no price"},
-		{[]string{"price", "--model", "gpt-4o", "--input", "1"}, exitFailure, "azure, openai"},
+		{[]string{"price", "--model", "no-such-model", "--input", "1"}, exitFailure, "no model"},
+		{[]string{"price", "--endpoint", "groq", "--model", "gpt-4o", "--input", "1"}, exitFailure, "azure, openai"},
+		{[]string{"price", "--endpoint", "openai", "--model", "no-such-model", "--input", "1"}, exitFailure, "no price"},
+		{[]string{"compare"}, exitUsage, "--input"},
+		{[]string{"compare", "--input", "1", "--needs", "magic"}, exitUsage, "want tools, vision"},
+		{[]string{"compare", "--input", "1", "--max-price", "0"}, exitUsage, "--max-price"},
+		{[]string{"compare", "--input", "1", "--provider", "nobody"}, exitFailure, "no model"},
+		{[]string{"models", "show", "gpt4o"}, exitFailure, "there is gpt-4o"},
+		{[]string{"catalog"}, exitUsage, "refresh"},
+		{[]string{"catalog", "diff"}, exitFailure, "no list to compare"},
+		{[]string{"catalog", "diff", "prices.json"}, exitUsage, "FORM=FILE"},
+		{[]string{"catalog", "refresh", "csv"}, exitUsage, "want one of"},
+		{[]string{"catalog", "refresh", "farebox"}, exitUsage, "URL"},
+		{[]string{"catalog", "validate", "no-such-file"}, exitFailure, "no-such-file"},
+		{[]string{"--prices", "no-such-file", "models"}, exitUsage, "no-such-file"},
+		{[]string{"completion", "csh"}, exitUsage, "bash"},
 		{[]string{"models", "no-such-model"}, exitFailure, "no model"},
 		{[]string{"count", "no-such-file"}, exitFailure, "farebox: open no-such-file"},
 		{[]string{"nonsense"}, exitUsage, "nonsense"},
