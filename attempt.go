@@ -35,6 +35,7 @@ type attempt struct {
 	priced        *priceTable // what Computed was made with; nil before, and where there is no price
 	receipt       Receipt
 	span          attemptSpan
+	begun         time.Time // by the clock; the receipt may be dated otherwise
 
 	// connecting and connected tell whether a byte may have been written: see sent.
 	connecting, connected atomic.Bool
@@ -58,8 +59,8 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 		a.request = wire.Request{Operation: op, TextBytes: int64(len(body))}
 	}
 	now := time.Now()
-	a.quoted = m.quote(a.ep, &a.request, nil, now)
 	a.startReceipt(now)
+	a.quoted = m.quote(a.ep, &a.request, nil, a.receipt.Start)
 	if err := m.begin(); err != nil {
 		return nil, err
 	}
@@ -90,7 +91,9 @@ func (a *attempt) spender() *spender {
 // startReceipt fills in what is known before the attempt is sent.
 func (a *attempt) startReceipt(now time.Time) {
 	r := &a.receipt
-	r.Schema, r.ID, r.Start, r.Attempt = ReceiptSchema, newID(now), now, 1
+	a.begun = now
+	at := timeFromContext(a.ctx, now)
+	r.Schema, r.ID, r.Start, r.Attempt = ReceiptSchema, newID(at), at, 1
 	r.CallID = r.ID
 	if a.call != nil {
 		r.CallID = a.call.id
@@ -469,7 +472,7 @@ func (a *attempt) finish() {
 	if a.quoted.Assumed {
 		r.Flags = append(r.Flags, FlagAssumedLimit)
 	}
-	r.Duration = time.Since(r.Start)
+	r.Duration = time.Since(a.begun)
 	a.body, a.fitted = nil, nil // what waits to be reconciled must not keep it
 	if a.hold.wouldRefuse {
 		r.Flags = append(r.Flags, FlagWouldRefuse)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 )
 
 // Tags say who is spending: team, user, feature. They select budgets, stand on receipts and spans, and total up in
@@ -20,6 +21,7 @@ const (
 	whenFullKey
 	runKey
 	receiptHeadersKey
+	timeKey
 )
 
 // ContextWithTags returns a context whose calls carry tags, on top of those that ctx carries already; a tag of the
@@ -39,6 +41,20 @@ func ContextWithTags(ctx context.Context, tags Tags) context.Context {
 func TagsFromContext(ctx context.Context) Tags {
 	tags, _ := ctx.Value(tagsKey).(Tags)
 	return tags
+}
+
+// ContextWithTime returns a context whose calls are dated and priced at a time of the caller's, and not at that of the clock:
+// for traffic that was recorded earlier. Budgets go by the clock all the same. The zero Time changes nothing.
+func ContextWithTime(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, timeKey, at)
+}
+
+// timeFromContext is the time of ContextWithTime, or else now.
+func timeFromContext(ctx context.Context, now time.Time) time.Time {
+	if at, _ := ctx.Value(timeKey).(time.Time); !at.IsZero() {
+		return at
+	}
+	return now
 }
 
 // Receipts collects the receipts of the calls that were made with a context of [ContextWithReceipts], which makes it. It

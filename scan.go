@@ -68,7 +68,7 @@ func (s *streamScanner) event(name, data []byte) (usageOnly bool) {
 		return false
 	}
 	if r := &s.attempt.receipt; r.TimeToFirstChunk == 0 {
-		r.TimeToFirstChunk = time.Since(r.Start)
+		r.TimeToFirstChunk = time.Since(s.attempt.begun)
 	}
 	return s.reader.Event(name, data)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/farebox-go/farebox"
 )
@@ -494,5 +495,32 @@ func TestReceiptHeadersOfAnAnswerThatBreaksOff(t *testing.T) {
 	}
 	if r := onlyReceipt(t, meter); r.Source != farebox.Held {
 		t.Errorf("receipt %+v", r)
+	}
+}
+
+// TestReplayedCallsAreDatedAndPricedAsOfThen: prices have their days, and so has recorded traffic.
+func TestReplayedCallsAreDatedAndPricedAsOfThen(t *testing.T) {
+	t.Parallel()
+	turn := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	dated := farebox.Model{Name: "dated-model", Prices: []farebox.Price{
+		{Rates: farebox.Rates{farebox.DimensionInput: farebox.MustPerMillion("10"), farebox.DimensionOutput: farebox.MustPerMillion("20")}, To: turn},
+		{Rates: testRates, From: turn},
+	}}
+	p := serve(t, answers(200, strings.Replace(chatAnswer, testModel, "dated-model", 1)))
+	meter := newMeter(t, farebox.WithModels(dated))
+	for _, tt := range []struct {
+		at   time.Time
+		cost farebox.Money
+	}{{turn.Add(-time.Hour), chatCost.Mul(10)}, {turn.Add(time.Hour), chatCost}, {time.Time{}, chatCost}} {
+		ctx, receipts := farebox.ContextWithReceipts(farebox.ContextWithTime(context.Background(), tt.at))
+		resp, err := postWith(ctx, t, meter.HTTPClient(), p.URL, strings.NewReader(strings.Replace(chatJSON, testModel, "dated-model", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = readAll(t, resp)
+		r := receipts.All()[0]
+		if r.Cost != tt.cost || !tt.at.IsZero() && !r.Start.Equal(tt.at) || r.Duration < 0 || r.Duration > time.Hour {
+			t.Errorf("at %s: %v, started %s, took %s", tt.at, r, r.Start, r.Duration)
+		}
 	}
 }
