@@ -66,7 +66,8 @@ type Line struct {
 	// Cap is the most that all clients together may spend in the window.
 	Cap int64
 	// Granted, Returned and Over are sums since the window began: what the client knows that it was granted, what it has
-	// given back, and what it spent beyond all grants because a call cost more than was held for it.
+	// given back, and what it spent beyond all grants because a call cost more than was held for it. Overspending that
+	// turns out not to have been any is given back like what was granted.
 	Granted, Returned, Over int64
 	// Need is what has to be granted on top, and Want what would be good to have; 0: nothing.
 	Need, Want int64
@@ -79,8 +80,8 @@ func (l *Line) validate() error {
 		return errors.New("store: an account without a key")
 	case l.Cap < 0, l.Granted < 0, l.Returned < 0, l.Over < 0, l.Need < 0:
 		return fmt.Errorf("store: account %q: a negative amount", l.Key)
-	case l.Returned > l.Granted:
-		return fmt.Errorf("store: account %q: returned %d of %d granted", l.Key, l.Returned, l.Granted)
+	case l.Returned > Add(l.Granted, l.Over):
+		return fmt.Errorf("store: account %q: returned %d of %d granted and %d overspent", l.Key, l.Returned, l.Granted, l.Over)
 	case l.Window.End != 0 && (l.Window.Start >= l.Window.End || l.Window.View > l.Window.Start):
 		return fmt.Errorf("store: account %q: a window from %d to %d, counted from %d", l.Key, l.Window.Start, l.Window.End, l.Window.View)
 	}

@@ -192,6 +192,8 @@ func overspent(t *testing.T, s store.Store) {
 	mustGrant(t, s, "one", store.Line{Account: a, Cap: 10, Granted: 8, Returned: 4, Over: 5})
 	wantUsed(t, s, a, 9)
 	mustGrant(t, s, "two", ask(a, 10, 1))
+	mustGrant(t, s, "one", store.Line{Account: a, Cap: 10, Granted: 8, Returned: 13, Over: 5})
+	wantUsed(t, s, a, 1)
 }
 
 // largeAmounts: no amount is rounded, not those that a double cannot hold either.
