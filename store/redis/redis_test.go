@@ -1,0 +1,172 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/farebox-go/farebox/store"
+	fareboxredis "github.com/farebox-go/farebox/store/redis"
+	"github.com/farebox-go/farebox/store/storetest"
+	"github.com/redis/go-redis/v9"
+)
+
+var ctx = context.Background()
+
+// server is a client of a real server, and a test's own root of keys on it.
+func server(t testing.TB) (*redis.Client, func() string) {
+	t.Helper()
+	url := os.Getenv("FAREBOX_REDIS_URL")
+	if url == "" {
+		t.Skip("FAREBOX_REDIS_URL is not set: no Redis to test against")
+	}
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	if err := client.Ping(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	prefix := fmt.Sprintf("farebox-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	t.Cleanup(func() {
+		keys := client.Scan(ctx, 0, "{"+prefix+"*", 1000).Iterator()
+		for keys.Next(ctx) {
+			client.Del(ctx, keys.Val())
+		}
+	})
+	var roots atomic.Int64
+	return client, func() string { return fmt.Sprintf("%s-%d", prefix, roots.Add(1)) }
+}
+
+func newStore(t testing.TB, client redis.UniversalClient, root string) *fareboxredis.Store {
+	t.Helper()
+	s, err := fareboxredis.New(client, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func setUp(t testing.TB, client redis.UniversalClient, root string) *fareboxredis.Store {
+	t.Helper()
+	s := newStore(t, client, root)
+	if err := s.Setup(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStore(t *testing.T) {
+	client, root := server(t)
+	storetest.Run(t, func(t *testing.T) store.Store { return setUp(t, client, root()) })
+}
+
+func TestBadOptions(t *testing.T) {
+	if _, err := fareboxredis.New(nil, ""); err == nil {
+		t.Error("no client: taken")
+	}
+	if _, err := fareboxredis.New(redis.NewClient(&redis.Options{}), "a{b}"); err == nil {
+		t.Error("a root with braces: taken")
+	}
+}
+
+func ask(limit, granted, need int64) []store.Line {
+	return []store.Line{{Account: store.Account{Key: "a"}, Cap: limit, Granted: granted, Need: need}}
+}
+
+// TestEmptyServer: a server without any record of the store is not one where nothing was spent.
+func TestEmptyServer(t *testing.T) {
+	client, root := server(t)
+	name := root()
+	s := newStore(t, client, name)
+	var lost *store.LostError
+	if _, err := s.Sync(ctx, "one", ask(10, 0, 1)); !errors.As(err, &lost) || !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("before Setup: %v", err)
+	}
+	if err := s.Setup(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sync(ctx, "one", ask(10, 0, 6)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Setup(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := s.Sync(ctx, "two", ask(10, 0, 5)); err != nil || reply.Refused != 0 {
+		t.Fatalf("a second Setup has reopened the cap: %+v, %v", reply, err)
+	}
+
+	// The server restarts without its data.
+	keys := client.Keys(ctx, "{"+name+"}*").Val()
+	if len(keys) == 0 {
+		t.Fatal("the store has no keys")
+	}
+	client.Del(ctx, keys...)
+	if _, err := s.Sync(ctx, "two", ask(10, 0, 5)); !errors.As(err, &lost) {
+		t.Fatalf("after everything was lost: %v", err)
+	}
+
+	// Recovering, it learns from those who are alive before it grants anything.
+	if err := s.Recover(ctx, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sync(ctx, "two", ask(10, 0, 5)); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("a grant while it learns: %v", err)
+	}
+	if _, err := s.Sync(ctx, "one", ask(10, 6, 0)); err != nil {
+		t.Fatalf("one says what it holds: %v", err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	if reply, err := s.Sync(ctx, "two", ask(10, 0, 5)); err != nil || reply.Refused != 0 {
+		t.Fatalf("what was learned does not count: %+v, %v", reply, err)
+	}
+	if reply, err := s.Sync(ctx, "two", ask(10, 0, 4)); err != nil || reply.Refused != -1 {
+		t.Fatalf("after recovery: %+v, %v", reply, err)
+	}
+}
+
+// TestLibraryIsLoaded: a server that was restarted has no functions until somebody brings them.
+func TestLibraryIsLoaded(t *testing.T) {
+	client, root := server(t)
+	s := setUp(t, client, root())
+	if err := client.FunctionDelete(ctx, "farebox_v1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sync(ctx, "one", ask(10, 0, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKeysExpire: what belongs to a window goes with it, and what does not stays.
+func TestKeysExpire(t *testing.T) {
+	client, root := server(t)
+	name := root()
+	s := setUp(t, client, name)
+	now := time.Now()
+	w := store.Window{Start: now.Add(-time.Hour).UnixNano(), End: now.Add(time.Hour).UnixNano(), View: now.Add(-time.Hour).UnixNano()}
+	lines := append(ask(10, 0, 1), store.Line{Account: store.Account{Key: "hourly", Window: w}, Cap: 10, Need: 1})
+	if _, err := s.Sync(ctx, "one", lines); err != nil {
+		t.Fatal(err)
+	}
+	if ttl := client.TTL(ctx, "{"+name+"}:account:hourly").Val(); ttl < 7*24*time.Hour || ttl > 8*24*time.Hour {
+		t.Errorf("an hour's account lives for another %s", ttl)
+	}
+	if ttl := client.TTL(ctx, "{"+name+"}:account:a").Val(); ttl > 0 {
+		t.Errorf("a total goes after %s", ttl)
+	}
+}
+
+func TestServerAway(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer func() { _ = client.Close() }()
+	s := newStore(t, client, "")
+	if _, err := s.Sync(ctx, "one", ask(10, 0, 1)); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Sync: %v", err)
+	}
+}
