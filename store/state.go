@@ -20,16 +20,15 @@ const (
 func (m *Memory) standing(client string, of *Account) *holderRecord {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	h := m.holder(client, of)
-	return &holderRecord{Account: *of, Client: client, Granted: h.granted, Returned: h.returned, Over: h.over}
+	p := m.position(client, of)
+	return &holderRecord{Account: *of, Client: client, Granted: p.Granted, Returned: p.Returned, Over: p.Over}
 }
 
 func (m *Memory) restore(r *holderRecord) {
-	h := m.holder(r.Client, &r.Account)
-	w := m.accounts[r.Key].windows[r.Window.Start]
-	w.used -= h.used()
-	*h = holder{granted: r.Granted, returned: r.Returned, over: r.Over}
-	w.used = Add(w.used, h.used())
+	p := m.position(r.Client, &r.Account)
+	used := p.Used
+	p.change(r.Granted, r.Returned, r.Over)
+	m.save(r.Client, &r.Account, &p, p.Used-used)
 }
 
 func (m *Memory) restoreBalance(r *balanceRecord) { m.window(&r.Account).used = r.Used }
@@ -86,7 +85,7 @@ func (w *window) appendRecords(records []fileRecord, key string) []fileRecord {
 	balance := &balanceRecord{Account: of, Used: w.used}
 	records = append(records, fileRecord{Balance: balance})
 	for client, h := range w.holders {
-		balance.Used -= h.used()
+		balance.Used -= Add(h.granted, h.over) - h.returned
 		records = append(records, fileRecord{Holder: &holderRecord{
 			Account: of, Client: client, Granted: h.granted, Returned: h.returned, Over: h.over,
 		}})

@@ -89,7 +89,7 @@ type entry struct {
 
 // Sizes of what is asked for in advance, and times.
 const (
-	callsAhead     = 100             // as many calls like the one at hand
+	callsAhead     = 1000            // as many calls like the one at hand
 	shareAhead     = 256             // but no more than this part of the cap: it is lost to the window if the process dies
 	idleAfter      = 5 * time.Second // unused for so long, an allowance goes back to where others can have it
 	beatEvery      = time.Second
