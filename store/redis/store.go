@@ -1,4 +1,4 @@
-// Package redis keeps spending caps that a fleet of processes shares in Redis 7 or later, or Valkey.
+// Package redisstore keeps spending caps that a fleet of processes shares in Redis 7 or later, or Valkey.
 //
 // It is a grantor of allowances (see [store.Store]), all of it in one library of Redis functions: every decision is one
 // atomic step on the server, by the server's clock. All keys of a Store share one hash tag, so that a cluster keeps them on
@@ -6,7 +6,7 @@
 //
 // Redis must keep what it acknowledges: use appendonly yes. What is lost in a failover is at most what was granted within
 // the replication lag. A server that comes back empty is noticed, and refuses everything until [Store.Recover].
-package redis
+package redisstore
 
 import (
 	"context"

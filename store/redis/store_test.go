@@ -1,4 +1,4 @@
-package redis_test
+package redisstore_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/farebox-go/farebox/store"
-	fareboxredis "github.com/farebox-go/farebox/store/redis"
+	"github.com/farebox-go/farebox/store/redis"
 	"github.com/farebox-go/farebox/store/storetest"
 	"github.com/redis/go-redis/v9"
 )
@@ -44,16 +44,16 @@ func server(t testing.TB) (*redis.Client, func() string) {
 	return client, func() string { return fmt.Sprintf("%s-%d", prefix, roots.Add(1)) }
 }
 
-func newStore(t testing.TB, client redis.UniversalClient, root string) *fareboxredis.Store {
+func newStore(t testing.TB, client redis.UniversalClient, root string) *redisstore.Store {
 	t.Helper()
-	s, err := fareboxredis.New(client, root)
+	s, err := redisstore.New(client, root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func setUp(t testing.TB, client redis.UniversalClient, root string) *fareboxredis.Store {
+func setUp(t testing.TB, client redis.UniversalClient, root string) *redisstore.Store {
 	t.Helper()
 	s := newStore(t, client, root)
 	if err := s.Setup(ctx); err != nil {
@@ -68,10 +68,10 @@ func TestStore(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	if _, err := fareboxredis.New(nil, ""); err == nil {
+	if _, err := redisstore.New(nil, ""); err == nil {
 		t.Error("no client: taken")
 	}
-	if _, err := fareboxredis.New(redis.NewClient(&redis.Options{}), "a{b}"); err == nil {
+	if _, err := redisstore.New(redis.NewClient(&redis.Options{}), "a{b}"); err == nil {
 		t.Error("a root with braces: taken")
 	}
 }
