@@ -1,4 +1,4 @@
-#!lua name=farebox_v1
+#!lua name=farebox_library
 
 -- The store's side of the allowance protocol. Every key is declared; those of one root share a hash tag.
 --
@@ -211,7 +211,7 @@ local function recalled(account, now)
   return at and now - tonumber(at) < RECALL_MS * 1000
 end
 
-redis.register_function('farebox_v1_sync', function(keys, args)
+redis.register_function('farebox_library_sync', function(keys, args)
   local phase = state(keys[1])
   if not phase then return fail('UNSET', '-') end
   local client, now, lines = args[1], now_us(), read_lines(keys, args)
@@ -241,7 +241,7 @@ end)
 
 -- KEYS: root, the correction, then the account of each amount. ARGV: how long to remember it in seconds, then of each
 -- start, amount, and '+' or '-'.
-redis.register_function('farebox_v1_correct', function(keys, args)
+redis.register_function('farebox_library_correct', function(keys, args)
   if not state(keys[1]) then return fail('UNSET', '-') end
   if not redis.call('SET', keys[2], '1', 'NX', 'EX', args[1]) then return 0 end
   for i = 1, #keys - 2 do
@@ -258,7 +258,7 @@ redis.register_function('farebox_v1_correct', function(keys, args)
 end)
 
 -- KEYS: root, then accounts. ARGV: of each start and view.
-redis.register_function{function_name = 'farebox_v1_balances', flags = {'no-writes'}, callback = function(keys, args)
+redis.register_function{function_name = 'farebox_library_balances', flags = {'no-writes'}, callback = function(keys, args)
   if not state(keys[1]) then return fail('UNSET', '-') end
   local reply, now = {}, now_us()
   for i = 1, #keys - 1 do
@@ -271,7 +271,7 @@ redis.register_function{function_name = 'farebox_v1_balances', flags = {'no-writ
 end}
 
 -- KEYS: root. ARGV: 'setup' or 'recover', a new epoch, seconds of learning.
-redis.register_function('farebox_v1_begin', function(keys, args)
+redis.register_function('farebox_library_begin', function(keys, args)
   if args[1] == 'setup' then
     return redis.call('HSETNX', keys[1], 'epoch', args[2])
   end

@@ -10,7 +10,9 @@ package redisstore
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed" // the library
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,7 +25,15 @@ import (
 )
 
 //go:embed library.lua
-var library string
+var source string
+
+// library is the source under a name of its own for every version of it, so that programs of several versions can use one
+// server at a time.
+var (
+	sum     = sha256.Sum256([]byte(source))
+	name    = "farebox_" + hex.EncodeToString(sum[:6])
+	library = strings.ReplaceAll(source, "farebox_library", name)
+)
 
 // Store is a [store.Store] in Redis. Make one with [New]. Safe for concurrent use.
 type Store struct {
@@ -162,11 +172,11 @@ func (s *Store) Close() error {
 var errClosed = fmt.Errorf("redis: the store is closed: %w", store.ErrUnavailable)
 
 // call calls a function of the library, loading it first where the server does not have it.
-func (s *Store) call(ctx context.Context, name string, keys []string, args ...any) (reader, error) {
+func (s *Store) call(ctx context.Context, function string, keys []string, args ...any) (reader, error) {
 	if s.closed.Load() {
 		return reader{}, errClosed
 	}
-	function := "farebox_v1_" + name
+	function = name + "_" + function
 	result, err := s.client.FCall(ctx, function, keys, args...).Result()
 	if err != nil && strings.Contains(err.Error(), "Function not found") {
 		if err = s.load(ctx); err == nil {

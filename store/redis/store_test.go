@@ -135,7 +135,7 @@ func TestEmptyServer(t *testing.T) {
 func TestLibraryIsLoaded(t *testing.T) {
 	client, root := server(t)
 	s := setUp(t, client, root())
-	if err := client.FunctionDelete(ctx, "farebox_v1").Err(); err != nil {
+	if err := client.FunctionFlush(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Sync(ctx, "one", ask(10, 0, 1)); err != nil {
