@@ -67,8 +67,11 @@ func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 			refused.whenFull = Degrade
 			return refused
 		case Wait:
-			again, err := a.waitForRoom(refused, now)
-			if !again {
+			wait := a.waitForRoom
+			if refused.atStore {
+				wait = a.waitForStore
+			}
+			if again, err := wait(refused, now); !again {
 				return err
 			}
 			a.hold.forget()
@@ -99,5 +102,5 @@ func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
 			return err
 		}
 	}
-	return g.take(&a.hold, by, &a.quoted, now)
+	return g.take(a.ctx, &a.hold, by, &a.quoted, now)
 }

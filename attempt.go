@@ -477,6 +477,9 @@ func (a *attempt) finish() {
 	if a.hold.wouldRefuse {
 		r.Flags = append(r.Flags, FlagWouldRefuse)
 	}
+	if a.hold.unbacked {
+		r.Flags = append(r.Flags, FlagWithoutStore)
+	}
 	if a.call != nil {
 		a.call.add(*r)
 	}

@@ -27,13 +27,15 @@ const (
 	ReasonUnbounded RefusalReason = "unbounded"
 	// ReasonExpired: the budget's time is over.
 	ReasonExpired RefusalReason = "expired"
+	// ReasonStoreUnavailable: the store that the budgets are kept in cannot say what is left; see [WithStore].
+	ReasonStoreUnavailable RefusalReason = "store_unavailable"
 	// ReasonPaused: the budget, key or endpoint is paused.
 	ReasonPaused RefusalReason = "paused"
 )
 
 // BudgetError says that farebox refused a call, and nothing was sent. It matches ErrRefused, and of ErrBudgetExceeded,
-// ErrUnpriced and ErrPaused the one that its reason is; where it waited in vain, also what ended the waiting
-// (context.DeadlineExceeded, context.Canceled).
+// ErrUnpriced, ErrPaused and ErrStoreUnavailable the one that its reason is; where it waited in vain, also what ended the
+// waiting (context.DeadlineExceeded, context.Canceled), and where the store failed, its error.
 type BudgetError struct {
 	Reason   RefusalReason
 	Budget   string // the budget that refused; empty where a key or endpoint is paused
@@ -64,6 +66,7 @@ type BudgetError struct {
 	whenFull WhenFull   // the budget's, or the call's own
 	floor    int64      // of the output limit, where the call is made to fit
 	counted  guard.Mask // the budgets of the call that counted a refusal
+	atStore  bool       // this process's own budgets had room; other processes have it
 }
 
 // Error says which budget refused, why, what would fit and when.
@@ -81,6 +84,8 @@ func (e *BudgetError) Error() string {
 		fmt.Fprintf(&b, "what the call may cost at most rests on an assumption, and %s is strict: set an output limit, or limit the uses of the provider's tools", e.subject())
 	case ReasonExpired:
 		fmt.Fprintf(&b, "%s has expired", e.subject())
+	case ReasonStoreUnavailable:
+		fmt.Fprintf(&b, "%s cannot be asked: %v", e.subject(), e.cause)
 	default:
 		e.writeFigures(&b)
 		if e.OutputTokens > 0 {
@@ -90,14 +95,14 @@ func (e *BudgetError) Error() string {
 			fmt.Fprintf(&b, "; resets at %s", e.ResetAt.Format(time.RFC3339))
 		}
 	}
-	if e.cause != nil {
+	if e.cause != nil && e.Reason != ReasonStoreUnavailable {
 		fmt.Fprintf(&b, "; waited %s: %v", e.Waited.Round(time.Millisecond), e.cause)
 	}
 	b.WriteString(" (nothing was sent)")
 	return b.String()
 }
 
-// Unwrap returns what ended the waiting for room; nil where the call did not wait.
+// Unwrap returns what ended the waiting for room, or the store's error; nil where there was neither.
 func (e *BudgetError) Unwrap() error { return e.cause }
 
 func (e *BudgetError) writeFigures(b *strings.Builder) {
@@ -138,8 +143,11 @@ func (e *BudgetError) Is(target error) bool {
 		return e.Reason == ReasonUnpriceable
 	case ErrPaused:
 		return e.Reason == ReasonPaused
+	case ErrStoreUnavailable:
+		return e.Reason == ReasonStoreUnavailable
 	case ErrBudgetExceeded:
-		return e.Reason != ReasonUnpriceable && e.Reason != ReasonPaused && e.Reason != ReasonUnbounded
+		return e.Reason != ReasonUnpriceable && e.Reason != ReasonPaused && e.Reason != ReasonUnbounded &&
+			e.Reason != ReasonStoreUnavailable
 	}
 	return false
 }

@@ -21,6 +21,8 @@ var (
 	// ErrUnpriced: the model has no price, and a budget applies. A call's error that matches it matches ErrRefused too;
 	// that of [Catalog.Cost] does not.
 	ErrUnpriced = errors.New("model has no price")
+	// ErrStoreUnavailable: the store that budgets are kept in cannot say what is left. Matches ErrRefused too.
+	ErrStoreUnavailable = errors.New("store of budgets is unavailable")
 	// ErrPaused: the budget, key or endpoint is paused. Matches ErrRefused too.
 	ErrPaused = errors.New("paused")
 	// ErrNoCandidate: no model of a choice meets the request's needs. Matches ErrRefused too.

@@ -33,7 +33,7 @@ func (a *attempt) fit(body []byte, refused *BudgetError) error {
 		a.quoted = full
 		a.quoted.limitOutput(limit, now)
 		g.forgive(&a.hold, refused)
-		err = g.take(&a.hold, a.spender(), &a.quoted, now)
+		err = g.take(a.ctx, &a.hold, a.spender(), &a.quoted, now)
 		if err == nil {
 			a.fitted, a.receipt.FittedOutput = edited, limit
 			a.receipt.Edits = append(a.receipt.Edits, editFit)

@@ -2,12 +2,14 @@ package farebox
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/farebox-go/farebox/internal/allowance"
 	"github.com/farebox-go/farebox/internal/guard"
 )
 
@@ -17,6 +19,7 @@ type Guard struct {
 	core guard.Guard
 
 	ledger *Ledger // what was spent before a budget came
+	lender *lender // of allowances; nil: budgets are this process's own
 
 	mu       sync.RWMutex
 	budgets  []*budget
@@ -30,6 +33,7 @@ type budget struct {
 	Budget
 	counter *guard.Counter
 	group   *guard.Group
+	key     string // begins the names of its accounts in a store
 }
 
 // Target names what to pause: a budget, a key (by label or hash) or an endpoint, exactly as receipts have it. Exactly one
@@ -66,9 +70,10 @@ type hold struct {
 	held     [guard.MaxPostings]int64 // in each budget's unit
 	booked   [guard.MaxPostings]int64 // once the hold has ended
 	n        int
-	revision int // of the guard, when the budgets were collected
-	// wouldRefuse says that a budget that only observes would have refused.
-	wouldRefuse bool
+	share    allowance.Hold // of what the store has granted
+	revision int            // of the guard, when the budgets were collected
+	// wouldRefuse says that a budget that only observes would have refused, unbacked that the store could not be asked.
+	wouldRefuse, unbacked bool
 }
 
 // match collects the budgets that apply to a call, and refuses what no counter need be asked about.
@@ -196,16 +201,19 @@ func (g *Guard) check(h *hold, by *spender, q *quoted, now time.Time) error {
 }
 
 // take holds the most that a call can cost on every budget that applies, or returns the refusal.
-func (g *Guard) take(h *hold, by *spender, q *quoted, now time.Time) error {
-	if h.n == 0 {
-		return nil
+func (g *Guard) take(ctx context.Context, h *hold, by *spender, q *quoted, now time.Time) error {
+	for h.n > 0 {
+		var in [guard.MaxPostings]guard.Posting
+		decision := g.core.Hold(&h.Hold, now, h.postings(&in, q))
+		if !decision.Admitted() {
+			return g.refusal(h, &decision, by, q, now)
+		}
+		h.wouldRefuse = h.wouldRefuse || decision.Observed != 0
+		if again, err := g.borrow(ctx, h, by, q); !again {
+			return err
+		}
+		now = time.Now()
 	}
-	var in [guard.MaxPostings]guard.Posting
-	decision := g.core.Hold(&h.Hold, now, h.postings(&in, q))
-	if !decision.Admitted() {
-		return g.refusal(h, &decision, by, q, now)
-	}
-	h.wouldRefuse = h.wouldRefuse || decision.Observed != 0
 	return nil
 }
 
@@ -316,6 +324,7 @@ func (h *hold) settle(s *spent, now time.Time) []BudgetCharge {
 	}
 	h.Settle(now, actual[:h.n]...)
 	h.booked = actual
+	h.repay(&actual)
 	return h.charges()
 }
 
@@ -329,12 +338,14 @@ func (h *hold) reconcile(cost Money, now time.Time) {
 		actual[i] = (&spent{total: cost, charge: cost, tokens: -1}).of(b, h.booked[i])
 	}
 	h.Reconcile(now, actual[:h.n]...)
+	h.correctLoan(&actual)
 }
 
 // chargeInFull ends a hold at all that was held.
 func (h *hold) chargeInFull(now time.Time) []BudgetCharge {
 	h.Charge(now)
 	h.booked = h.held
+	h.repay(&h.held)
 	return h.charges()
 }
 
@@ -344,6 +355,7 @@ func (h *hold) giveBack(sent bool, now time.Time) []BudgetCharge {
 		return h.settle(&spent{}, now)
 	}
 	h.Void(now)
+	h.repay(&[guard.MaxPostings]int64{})
 	return h.charges()
 }
 

@@ -50,7 +50,7 @@ func (g *Guard) newBudget(b Budget) (*budget, error) {
 	if err != nil {
 		return nil, err
 	}
-	state := &budget{Budget: b}
+	state := &budget{Budget: b, key: b.accountKey()}
 	if b.Per == "" {
 		state.counter, err = g.core.NewCounter(limit)
 	} else {

@@ -30,7 +30,7 @@ func holdAndSettle(ctx context.Context, g *Guard, h *hold, q *quoted) error {
 	if err := g.match(h, &by, q, now); err != nil {
 		return err
 	}
-	if err := g.take(h, &by, q, now); err != nil {
+	if err := g.take(context.Background(), h, &by, q, now); err != nil {
 		return err
 	}
 	h.settle(&spent{total: Cents(1), charge: Cents(1)}, time.Now())

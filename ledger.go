@@ -83,14 +83,15 @@ func (t Tags) match(other Tags) bool {
 
 func modelOf(r *Receipt) string { return cmp.Or(r.Model, r.ModelAsked) }
 
+// capacity is the number of receipts that the ledger keeps.
+func (l *Ledger) capacity() int { return cmp.Or(l.size, DefaultLedgerSize) }
+
 // Append adds a receipt. A Meter does this by itself.
 func (l *Ledger) Append(r Receipt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total.add(&r, Money{})
-	if l.size == 0 {
-		l.size = DefaultLedgerSize
-	}
+	l.size = l.capacity()
 	if l.receipts.n < l.size {
 		l.receipts.push(&r)
 		return

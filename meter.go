@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/farebox-go/farebox/store"
 )
 
 // Meter is what every call passes through: catalog, guard, ledger and telemetry. Use one under a [Client], or hand
@@ -22,6 +24,7 @@ type Meter struct {
 	sinks     []Sink
 	telemetry *telemetry
 	logger    *slog.Logger
+	journal   *store.File // of budgets; nil: there is none
 	base      http.RoundTripper
 	ownBase   *http.Transport // base, where farebox made it
 	unsettled unsettled
@@ -103,8 +106,11 @@ func newMeter(config *meterConfig) (*Meter, error) {
 	if err := m.tokens.configure(&config.tokens); err != nil {
 		return nil, fmt.Errorf("farebox: %w", err)
 	}
-	if err := m.guard.add(config.budgets); err != nil {
+	if err := m.openStores(config); err != nil {
 		return nil, fmt.Errorf("farebox: %w", err)
+	}
+	if err := m.guard.add(config.budgets); err != nil {
+		return nil, errors.Join(fmt.Errorf("farebox: %w", err), m.closeStores(context.Background()))
 	}
 	for _, e := range config.endpoints {
 		if _, err := m.register(e); err != nil {
@@ -253,8 +259,9 @@ func (m *Meter) begin() error {
 	return nil
 }
 
-// Close refuses new calls, waits for those in flight until ctx ends, and closes the sinks. Answers that are still
-// open are the callers' to close. A second Close returns what the first did.
+// Close refuses new calls, waits for those in flight until ctx ends, returns to a store what it had granted and is not spent,
+// and closes the sinks. Answers that are still open are the callers' to close. A second Close returns what the first did.
+// A service that never calls it loses nothing but that: what was granted and not returned stays spent.
 func (m *Meter) Close(ctx context.Context) error {
 	m.closed.once.Do(func() { m.closed.err = m.shut(ctx) })
 	return m.closed.err
@@ -276,6 +283,7 @@ func (m *Meter) shut(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("farebox: calls in flight: %w", ctx.Err())
 	}
+	err = errors.Join(err, m.closeStores(ctx))
 	for _, sink := range m.sinks {
 		err = errors.Join(err, safely(sink.Close))
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farebox-go/farebox/store"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -36,6 +37,8 @@ type meterConfig struct {
 	endpoints  []Endpoint
 	sinks      []Sink
 	ledgerSize int
+	store      store.Store
+	journal    string
 	base       http.RoundTripper
 	logger     *slog.Logger
 	tracers    trace.TracerProvider
@@ -44,6 +47,8 @@ type meterConfig struct {
 
 	tokens tokenConfig
 	askFor time.Duration
+
+	admitWithoutStore bool
 
 	leaveUsage      bool
 	leaveMaxPrice   bool

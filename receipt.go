@@ -54,6 +54,8 @@ const (
 	// FlagReportedZero: the provider states that the call cost nothing, although the catalog has a price for it: a free
 	// tier, a promotion, or a host that bills in another way (Grok on Azure).
 	FlagReportedZero Flag = "reported_zero"
+	// FlagWithoutStore: the store of budgets could not be asked, and the call was admitted all the same.
+	FlagWithoutStore Flag = "without_store"
 	// FlagWouldRefuse: a budget that only observes would have refused the call.
 	FlagWouldRefuse Flag = "would_refuse"
 )

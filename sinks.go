@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // Sink receives every receipt and adjustment as it is made, in the goroutine of the call that it belongs to: a slow sink
@@ -106,6 +107,48 @@ func (f *LineFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return errors.Join(f.file.Sync(), f.file.Close())
+}
+
+// journalReceipts is a file of receipts that follow to disk at once, without a call waiting for it.
+type journalReceipts struct {
+	*LineFile
+	syncing sync.Mutex // one who sees to it at a time
+	dirty   atomic.Bool
+}
+
+// Receipt appends a line.
+func (f *journalReceipts) Receipt(r Receipt) error {
+	defer f.follow()
+	return f.LineFile.Receipt(r)
+}
+
+// Adjustment appends a line.
+func (f *journalReceipts) Adjustment(a Adjustment) error {
+	defer f.follow()
+	return f.LineFile.Adjustment(a)
+}
+
+// follow puts what was written on disk, unless somebody is doing so, who then goes on.
+func (f *journalReceipts) follow() {
+	f.dirty.Store(true)
+	if !f.syncing.TryLock() {
+		return
+	}
+	go func() {
+		for f.dirty.Swap(false) {
+			_ = f.file.Sync() // Close tells of a disk that is gone
+		}
+		f.syncing.Unlock()
+		if f.dirty.Load() { // written in between
+			f.follow()
+		}
+	}()
+}
+
+// Close flushes the file to disk and closes it.
+func (f *journalReceipts) Close() error {
+	f.syncing.Lock() // for good
+	return f.LineFile.Close()
 }
 
 // LogSink is a Sink that logs every receipt: at level Info, or Warn where the attempt failed or its cost is not known.

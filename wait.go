@@ -27,7 +27,7 @@ func (a *attempt) waitForRoom(refused *BudgetError, start time.Time) (again bool
 	var in [guard.MaxPostings]guard.Posting
 	d, queued := g.core.Queue(&waiter, &h.Hold, start, h.postings(&in, &a.quoted))
 	if !queued {
-		return false, a.admitted(&d, start)
+		return a.admittedAnywhere(a.admitted(&d, start))
 	}
 	defer a.call.pause()()
 	for {
@@ -38,8 +38,9 @@ func (a *attempt) waitForRoom(refused *BudgetError, start time.Time) (again bool
 		nap := time.NewTimer(napUntil(d.ResetAt))
 		select {
 		case <-waiter.Ready():
+			nap.Stop()
 			d = g.core.Leave(&waiter, time.Now())
-			err = a.waited(&d, start, nil)
+			return a.admittedAnywhere(a.waited(&d, start, nil))
 		case <-a.ctx.Done():
 			d = g.core.Leave(&waiter, time.Now())
 			if err = a.waited(&d, start, context.Cause(a.ctx)); err == nil { // admitted at the last moment

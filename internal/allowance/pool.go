@@ -18,6 +18,7 @@ type Pool struct {
 	client  string
 	timeout time.Duration
 	warn    func(error)
+	clock   func(ahead time.Duration)
 
 	mu       sync.Mutex
 	accounts map[store.Account]*account
@@ -105,10 +106,13 @@ func Timeout(d time.Duration) Option { return func(p *Pool) { p.timeout = d } }
 // Warn is told of errors that nobody waits for.
 func Warn(f func(error)) Option { return func(p *Pool) { p.warn = f } }
 
+// Clock is told how far the store's clock is ahead of this process's, whenever that turns out to be otherwise.
+func Clock(f func(ahead time.Duration)) Option { return func(p *Pool) { p.clock = f } }
+
 // New makes a pool over a store, for a client of a name that no other process ever had.
 func New(s store.Store, client string, options ...Option) *Pool {
 	p := &Pool{
-		store: s, client: client, timeout: defaultTimeout, warn: func(error) {},
+		store: s, client: client, timeout: defaultTimeout, warn: func(error) {}, clock: func(time.Duration) {},
 		accounts: make(map[store.Account]*account),
 	}
 	for _, option := range options {
@@ -140,9 +144,13 @@ func (p *Pool) Ping(ctx context.Context) error {
 // setClock takes the store's time as that of the middle between question and answer; mu is held.
 func (p *Pool) setClock(sent, at time.Time) {
 	round := time.Since(sent)
-	p.ahead = at.Sub(sent.Add(round / 2))
-	if -round < p.ahead && p.ahead < round {
-		p.ahead = 0 // no further off than can be seen: mostly the same clock
+	ahead := at.Sub(sent.Add(round / 2))
+	if -round < ahead && ahead < round {
+		ahead = 0 // no further off than can be seen: mostly the same clock
+	}
+	if ahead != p.ahead {
+		p.ahead = ahead
+		p.clock(ahead)
 	}
 }
 
@@ -427,6 +435,9 @@ func (h *Hold) Extend(ctx context.Context, amounts ...int64) error {
 	}
 	return nil
 }
+
+// Taken says whether the hold stands for anything.
+func (h *Hold) Taken() bool { return h.pool != nil }
 
 // End ends a hold at what was spent: one figure for each posting, or one for all. What is left of it may be spent by
 // others. A figure above the hold is booked in full. Only the first End counts.

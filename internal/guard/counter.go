@@ -153,6 +153,13 @@ func (c *Counter) room() int64 {
 	return max(0, c.ceiling()-add(c.spent, c.held))
 }
 
+// Cap is the cap as it stands, in the counter's units.
+func (c *Counter) Cap() int64 {
+	c.guard.mu.Lock()
+	defer c.guard.mu.Unlock()
+	return c.live().cap
+}
+
 // SetCap changes the cap. One below what is spent and held is legal: the counter refuses until it has drained.
 // A counter of a [Group] leaves the group's common cap for good. It returns [ErrAmount] for a negative cap and
 // [ErrFull] if the counter was swept from its group, which has become full since.

@@ -35,6 +35,7 @@ var (
 type Guard struct {
 	mu    sync.Mutex
 	clock int64  // the latest time seen, in nanoseconds since 1970
+	ahead int64  // of the time that callers pass in; see SetAhead
 	round uint64 // numbers the decisions, to notice a counter that comes twice in one
 	queue queue
 
@@ -101,9 +102,15 @@ func (g *Guard) Check(now time.Time, postings []Posting) (d Decision) {
 
 // advance moves the clock on to at, never back.
 func (g *Guard) advance(at int64) {
-	if at > g.clock {
-		g.clock = at
-	}
+	g.clock = max(g.clock, add(at, g.ahead))
+}
+
+// SetAhead makes the guard count by another clock, which is so far ahead of that of its callers: of a store that many
+// processes share. Less than zero: it is behind. Time does not run back for it either.
+func (g *Guard) SetAhead(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ahead = int64(d)
 }
 
 // decide brings the counters up to date and enters what each of them says. Their sums stay as they are.

@@ -67,6 +67,31 @@ func (h *Hold) take(postings []Posting) {
 	h.state, h.n = Open, len(postings)
 }
 
+// A Span is the stretch of time in which an amount counts, in nanoseconds since 1970: the window of a calendar, or the bucket
+// of a rolling one, and from when on spending counts together with it. The zero Span never ends.
+type Span struct{ Start, End, View int64 }
+
+// Span is where posting i of a hold counts; counted is false for a per-call limit, which remembers nothing.
+func (h *Hold) Span(i int) (s Span, counted bool) {
+	if h.guard == nil || i >= h.n {
+		return Span{}, false
+	}
+	h.guard.mu.Lock()
+	defer h.guard.mu.Unlock()
+	e := &h.entries[i]
+	c := e.counter
+	switch {
+	case c.perCall:
+		return Span{}, false
+	case c.window.Kind == None:
+		return Span{}, true
+	case c.width > 0:
+		return Span{Start: e.gen, End: e.gen + c.width, View: max(0, e.gen-c.view+c.width)}, true
+	}
+	start, end := c.window.bounds(c.window.instant(e.gen))
+	return Span{Start: start.UnixNano(), End: end.UnixNano(), View: start.UnixNano()}, true
+}
+
 // Dispatch notes that the call is about to be sent. From then on only proof that nothing was billed gives the money
 // back, whereas a hold that was never dispatched is proof in itself, to whoever cleans up after a crash. It reports
 // whether the hold was open.

@@ -1,0 +1,206 @@
+package farebox
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/farebox-go/farebox/internal/allowance"
+	"github.com/farebox-go/farebox/internal/guard"
+	"github.com/farebox-go/farebox/store"
+)
+
+// WithStore keeps what budgets count in a store, so that a cap holds over restarts and for all processes that share the
+// store: give each of them budgets of the same names, windows and caps. A process borrows an allowance, spends it by itself
+// and asks for more before it runs dry, so that few calls wait for the store; what it borrowed and did not return when it
+// dies stays spent. Budgets per call, and thresholds, are each process's own. The store is the caller's to close, after the
+// Meter.
+//
+// A store that does not answer refuses the calls that budgets apply to ([ErrStoreUnavailable]), until it does; see
+// [WithAdmissionWithoutStore].
+func WithStore(s store.Store) MeterOption {
+	return meterOption(func(c *meterConfig) error {
+		switch {
+		case s == nil:
+			return errors.New("WithStore: the store is nil")
+		case c.store != nil || c.journal != "":
+			return errors.New("WithStore: the Meter has a store already")
+		}
+		c.store = s
+		return nil
+	})
+}
+
+// WithAdmissionWithoutStore admits calls while the store does not answer, as far as this process's own budgets allow, instead of
+// refusing them. Their receipts carry [FlagWithoutStore]; several processes together may then pass a cap.
+func WithAdmissionWithoutStore() MeterOption {
+	return meterOption(func(c *meterConfig) error {
+		c.admitWithoutStore = true
+		return nil
+	})
+}
+
+// lender borrows allowances for a Guard's holds.
+type lender struct {
+	pool  *allowance.Pool
+	admit bool // calls while the store does not answer
+}
+
+func newLender(s store.Store, admit bool, g *Guard, logger *slog.Logger) *lender {
+	warn := func(err error) { logger.Warn("farebox: store of budgets", slog.Any("error", err)) }
+	return &lender{
+		pool:  allowance.New(s, newID(time.Now()), allowance.Warn(warn), allowance.Clock(g.core.SetAhead)),
+		admit: admit,
+	}
+}
+
+// borrow backs a hold with what the store has granted, or gives it back and returns the refusal. again says that by the
+// store's clock its windows are not the current ones, so that it has to be taken anew.
+func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (again bool, err error) {
+	h.unbacked = false
+	if g.lender == nil {
+		return false, nil
+	}
+	var places [guard.MaxPostings]int
+	postings := make([]allowance.Posting, 0, guard.MaxPostings)
+	for i, b := range h.budgets[:h.n] {
+		if span, counted := h.Span(i); counted {
+			places[len(postings)] = i
+			postings = append(postings, allowance.Posting{
+				Account: store.Account{Key: b.account(h.values[i]), Window: store.Window(span)},
+				Cap:     h.counters[i].Cap(), Amount: h.held[i], Observe: b.Observe,
+			})
+		}
+	}
+	if len(postings) == 0 {
+		return false, nil
+	}
+	err = g.lender.pool.Take(ctx, &h.share, postings)
+	if err == nil {
+		return false, nil
+	}
+	var window *store.WindowError
+	if errors.As(err, &window) && ctx.Err() == nil {
+		h.Void(time.Now())
+		return true, nil
+	}
+	var refused *allowance.Refusal
+	if !errors.As(err, &refused) && g.lender.admit && ctx.Err() == nil {
+		h.unbacked = true
+		return false, nil
+	}
+	h.Void(time.Now())
+	if refused == nil {
+		e := h.budgets[places[0]].refuse(ReasonStoreUnavailable, h.values[places[0]], by, q)
+		e.cause = err
+		return false, e
+	}
+	return false, h.refusedByStore(places[refused.Posting], refused, by, q)
+}
+
+// refusedByStore words that other processes have what a call needs.
+func (h *hold) refusedByStore(i int, r *allowance.Refusal, by *spender, q *quoted) *BudgetError {
+	b := h.budgets[i]
+	e := b.refuse(ReasonExhausted, h.values[i], by, q)
+	if r.Balance.Clients > 1 {
+		e.Reason = ReasonContended // some of it may yet be returned
+	}
+	e.whenFull, e.atStore = b.WhenFull, true
+	limit := h.counters[i].Cap()
+	left := max(0, limit-r.Balance.Used) + r.Free
+	if e.Unit == UnitUSD {
+		e.Cap, e.Spent, e.Fits = moneyFromNanos(limit), moneyFromNanos(r.Balance.Used), moneyFromNanos(left)
+		e.OutputTokens = q.affordableOutput(e.Fits)
+	} else {
+		e.Counts = Counts{Cap: limit, Spent: r.Balance.Used, Free: left}
+	}
+	if span, _ := h.Span(i); span.End != 0 && b.Window.kind != guard.Rolling {
+		e.ResetAt = time.Unix(0, span.End)
+	}
+	return e
+}
+
+// repay ends what was borrowed for a hold at what its budgets booked.
+func (h *hold) repay(booked *[guard.MaxPostings]int64) {
+	if actual := h.loans(booked); len(actual) > 0 {
+		h.share.End(actual...)
+	}
+}
+
+// correctLoan replaces the figures that it has ended at.
+func (h *hold) correctLoan(booked *[guard.MaxPostings]int64) {
+	if actual := h.loans(booked); len(actual) > 0 {
+		h.share.Correct(actual...)
+	}
+}
+
+// loans are the figures of the budgets that the store counts; none where nothing was borrowed.
+func (h *hold) loans(booked *[guard.MaxPostings]int64) []int64 {
+	if !h.share.Taken() {
+		return nil
+	}
+	actual := make([]int64, 0, guard.MaxPostings)
+	for i, b := range h.budgets[:h.n] {
+		if b.Window.kind != guard.PerCall {
+			actual = append(actual, booked[i])
+		}
+	}
+	return actual
+}
+
+// admittedAnywhere backs a hold that this process's budgets have admitted after a wait.
+func (a *attempt) admittedAnywhere(err error) (again bool, _ error) {
+	if err != nil {
+		return false, err
+	}
+	again, err = a.meter.guard.borrow(a.ctx, &a.hold, a.spender(), &a.quoted)
+	var refused *BudgetError
+	if errors.As(err, &refused) && refused.atStore {
+		return a.waitForStore(refused, time.Now())
+	}
+	return again, err
+}
+
+// storeNap is how long a call waits before it asks a store again that had nothing left for it: others give back what they
+// do not need within a second or two of a refusal.
+const storeNap = 500 * time.Millisecond
+
+// waitForStore waits a while for other processes to give back what they do not need.
+func (a *attempt) waitForStore(refused *BudgetError, start time.Time) (again bool, err error) {
+	defer a.call.pause()()
+	nap := time.NewTimer(storeNap)
+	defer nap.Stop()
+	select {
+	case <-nap.C:
+		return true, nil
+	case <-a.meter.closing:
+		return false, fmt.Errorf("farebox: waiting for room in a budget: %w", ErrClosed)
+	case <-a.ctx.Done():
+		refused.Waited, refused.cause = time.Since(start), context.Cause(a.ctx)
+		return false, refused
+	}
+}
+
+// accountKey begins the names of a budget's accounts in a store. What counts otherwise has another name.
+func (b *Budget) accountKey() string {
+	escape := strings.NewReplacer("%", "%25", "/", "%2F")
+	return escape.Replace(b.Name) + "/" + escape.Replace(b.Window.String()) + "/" + cmp.Or(string(b.unit()), "usd") + "/"
+}
+
+// maxAccountKey is the longest name of an account in bytes that every store takes.
+const maxAccountKey = 400
+
+// account names what a budget counts for a value of its tag.
+func (b *budget) account(value string) string {
+	if len(b.key)+len(value) <= maxAccountKey {
+		return b.key + value
+	}
+	sum := sha256.Sum256([]byte(b.key + value))
+	return b.key[:min(len(b.key), 200)] + "sha256:" + hex.EncodeToString(sum[:])
+}
