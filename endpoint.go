@@ -67,7 +67,7 @@ func LiteLLM(baseURL, key string) Endpoint {
 func Compatible(name, baseURL, key string) Endpoint {
 	facts := generic
 	if u, err := url.Parse(baseURL); err == nil {
-		facts = providerOfHost(u.Hostname())
+		facts = providerOf(u)
 	}
 	return Endpoint{name: name, provider: facts, baseURL: baseURL, secrets: secrets{key: key}.sealed()}
 }
@@ -276,8 +276,13 @@ func (e *endpoint) authorize(h http.Header) {
 
 // keyOf finds the key that a request carries, whatever client made it.
 func keyOf(h http.Header) string {
-	if bearer, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer "); ok {
+	authorization := h.Get("Authorization")
+	if bearer, ok := strings.CutPrefix(authorization, "Bearer "); ok {
 		return bearer
+	}
+	if signed, ok := strings.CutPrefix(authorization, "AWS4-HMAC-SHA256 Credential="); ok {
+		id, _, _ := strings.Cut(signed, "/") // the access key's id: a signature is another one each time
+		return id
 	}
 	for _, name := range [...]string{"Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
 		if key := h.Get(name); key != "" {

@@ -10,13 +10,19 @@ import (
 	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
 	"github.com/farebox-go/farebox/internal/wire/images"
+	"github.com/farebox-go/farebox/internal/wire/mistral"
+	"github.com/farebox-go/farebox/internal/wire/ollama"
 	"github.com/farebox-go/farebox/internal/wire/openai"
+	"github.com/farebox-go/farebox/internal/wire/openrouter"
 	"github.com/farebox-go/farebox/internal/wire/rerank"
 	"github.com/farebox-go/farebox/internal/wire/responses"
+	"github.com/farebox-go/farebox/internal/wire/xai"
 )
 
 // formats are the wire formats that the transport reads, asked in this order.
 var formats = [...]wire.Format{
+	mistral.Format{}, // before openai: it is charged for what others give away
+	ollama.Format{},
 	openai.Format{},
 	responses.Format{},
 	anthropic.Format{},
@@ -26,6 +32,8 @@ var formats = [...]wire.Format{
 	bedrock.Format{},
 	cohere.Format{},
 	rerank.Format{},
+	xai.Format{},
+	openrouter.Format{},
 }
 
 // recognised is a request whose format is known.

@@ -204,11 +204,15 @@ func (m *Meter) register(e Endpoint) (*endpoint, error) {
 // endpointOf finds the endpoint that a request of another SDK goes to: the registered one with the longest base URL
 // in front of the request's and, if several have it, the same key; else what is known of the host.
 func (m *Meter) endpointOf(req *http.Request) *endpoint {
-	keyHash := hashKey(keyOf(req.Header))
+	facts := providerOf(req.URL)
+	key := keyOf(req.Header)
+	if key == "" && facts.keyQuery != "" {
+		key = req.URL.Query().Get(facts.keyQuery)
+	}
+	keyHash := hashKey(key)
 	if known := m.registeredFor(req, keyHash); known != nil {
 		return known
 	}
-	facts := providerOfHost(req.URL.Hostname())
 	name := facts.id
 	if name == "" {
 		name = req.URL.Host

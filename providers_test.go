@@ -75,6 +75,44 @@ func TestProvidersTable(t *testing.T) {
 	}
 }
 
+// TestProviderOf: a provider is known by its host, a server of one's own by its port.
+func TestProviderOf(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://europe-west4-aiplatform.googleapis.com/v1": "vertex", "https://aiplatform.googleapis.com": "vertex",
+		"https://evil-api.openai.com": "", "https://x-generativelanguage.googleapis.com": "",
+		"http://localhost:11434/api/chat": "ollama", "http://gpu.example.com:11434": "ollama", "https://api.openai.com:11434": "openai",
+		"https://ollama.com/v1": "ollama-cloud", "http://localhost:8080": "",
+	} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := providerOf(u).id; got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}
+
+// TestGivesAway: only what runs on a machine of the caller's own costs nothing.
+func TestGivesAway(t *testing.T) {
+	t.Parallel()
+	ollama := providerByID("ollama")
+	for model, want := range map[string]bool{"llama3.2": true, "gpt-oss:120b-cloud": false, "deepseek-v3.1:cloud": false, "": false} {
+		if got := ollama.givesAway(model); got != want {
+			t.Errorf("%q: %v", model, got)
+		}
+	}
+	for _, p := range append(providers, generic) {
+		if p != ollama && p.givesAway("llama3.2") {
+			t.Errorf("%s gives models away", p.id)
+		}
+		if u := p.unbilled; p.id == "google" && (len(u) != 1 || p.insures(u[0].status)) {
+			t.Error("an answer of Gemini's that breaks off is taken for free")
+		}
+	}
+}
+
 func TestBills(t *testing.T) {
 	t.Parallel()
 	openrouter := providerByID("openrouter")
@@ -90,7 +128,8 @@ func TestBills(t *testing.T) {
 			}
 		}
 		for _, status := range []int{http.StatusPaymentRequired, 500, 502, 503, 529} {
-			if billed, source := p.bills(status); billed == (p == openrouter) || billed == (source != "") {
+			free := p == openrouter || p.id == "google" && status == 500
+			if billed, source := p.bills(status); billed == free || billed == (source != "") {
 				t.Errorf("%s bills status %d: %t (%q)", p.id, status, billed, source)
 			}
 		}

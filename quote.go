@@ -306,11 +306,25 @@ func (m *Meter) price(ep *endpoint, name string, now time.Time) (*catalogModel, 
 	if entry == nil {
 		entry = m.catalog.find(ep.provider.id, name)
 	}
-	if entry == nil {
-		return nil, nil
+	switch {
+	case entry != nil:
+		return entry, entry.at(now)
+	case ep.provider.givesAway(name):
+		return onOwnMachine, onOwnMachine.at(now)
 	}
-	return entry, entry.at(now)
+	return nil, nil
 }
+
+// onOwnMachine is the price of a model that runs on the caller's own machine, where the user has set none.
+var onOwnMachine = func() *catalogModel {
+	free, err := Model{Name: "a model on your own machine", Prices: []Price{{
+		Source: "your own machine", Rates: Rates{DimensionInput: Rate{}, DimensionOutput: Rate{}, DimensionRequest: Rate{}},
+	}}}.compile()
+	if err != nil {
+		panic(err)
+	}
+	return free
+}()
 
 // affordableOutput is the largest output limit of one answer with which the request would cost no more than room; 0
 // where the input alone costs more, or where no limit helps.

@@ -24,6 +24,8 @@ const (
 type recordedAPI struct {
 	client bool // the Client has a method for it, and is replayed too
 	free   bool // its provider does not charge for it: there is no receipt
+	// followUp is a later look at what an earlier request cost, unmetered a route that no format reads: they have no receipt.
+	followUp, unmetered bool
 	// beside says that usage may stand where the recordings' index does not look: in the head, in counts by themselves.
 	beside bool
 	// usage compares a receipt's usage with what the provider stated.
@@ -48,11 +50,22 @@ var recordedAPIs = map[string]recordedAPI{
 	"anthropic.count_tokens":        {free: true},
 }
 
+// unknown says that the table does not have an exchange's API: then it has a receipt or none, and only what holds for all
+// is checked.
+func (x *exchange) unknown() bool {
+	_, known := recordedAPIs[x.api]
+	return x.Expect == nil && !known
+}
+
 // unreceipted says why an exchange has no receipt; empty: it has one.
 func (x *exchange) unreceipted() string {
 	switch {
 	case recordedAPIs[x.api].free:
 		return "free"
+	case recordedAPIs[x.api].followUp:
+		return "a later look"
+	case recordedAPIs[x.api].unmetered:
+		return "unmetered"
 	case x.api == "openai.responses" && x.Request.Method == "GET":
 		return "a later look"
 	}

@@ -21,7 +21,15 @@ var makersAPIs = map[string]recordedAPI{
 	"cohere.generate":        {usage: sums(ofCohere)},
 	"cohere.embed":           {usage: sums(ofCohere)},
 	"cohere.rerank":          {usage: sums(ofCohere)},
-	"rerank":                 {usage: sums(func(u counts) consumed { return consumed{input: u.n("total_tokens")} })},
+	"gemini.openai":          {usage: checkUsage},
+	"voyageai.embeddings":    {usage: sums(ofTotal)},
+	"writer.chat":            {usage: checkUsage},
+	"xai.grpc_chat":          {usage: sums(ofXAI)},
+	"openrouter.generation":  {followUp: true},
+	"huggingface.inference":  {unmetered: true},
+	"sagemaker.invoke":       {unmetered: true},
+	"alephalpha.complete":    {unmetered: true},
+	"rerank":                 {usage: sums(ofTotal)},
 }
 
 func init() {
@@ -72,6 +80,23 @@ func sums(reading func(counts) consumed) func(t *testing.T, x *exchange, r *fare
 		if got != want {
 			t.Errorf("read %+v, want %+v of %s", got, want, x.usage)
 		}
+	}
+}
+
+func ofTotal(u counts) consumed { return consumed{input: u.n("total_tokens")} }
+
+// ofXAI: the prompt includes what was cached, at most all of it; reasoning stands beside the completion.
+func ofXAI(u counts) consumed {
+	tools, _ := u["server_side_tools_used"].([]any)
+	units := int64(0)
+	for _, tool := range tools {
+		if tool != "SERVER_SIDE_TOOL_WEB_SEARCH" {
+			units++
+		}
+	}
+	return consumed{
+		input: u.n("prompt_tokens"), output: u.n("completion_tokens") + u.n("reasoning_tokens"),
+		cached: min(u.n("cached_prompt_text_tokens"), u.n("prompt_tokens")), units: units,
 	}
 }
 

@@ -13,7 +13,11 @@ import (
 	"github.com/farebox-go/farebox/internal/wire/bedrock"
 	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
+	"github.com/farebox-go/farebox/internal/wire/mistral"
+	"github.com/farebox-go/farebox/internal/wire/ollama"
+	"github.com/farebox-go/farebox/internal/wire/openrouter"
 	"github.com/farebox-go/farebox/internal/wire/rerank"
+	"github.com/farebox-go/farebox/internal/wire/xai"
 )
 
 // fuzzed are routes of every kind, with a request and an answer each to begin from.
@@ -56,6 +60,18 @@ var fuzzed = []struct {
 		`{"inputTextTokenCount":3,"results":[{"tokenCount":2,"outputText":"b","completionReason":"FINISH"}]}`, framing.None},
 	{bedrock.Format{}, post("bedrock", "/model/meta.llama3-8b-instruct-v1:0/invoke-with-response-stream"), `{"prompt":"a","max_gen_len":5}`,
 		awsChunk(`{"generation":"b","prompt_token_count":3,"generation_token_count":1,"stop_reason":null}`) + awsChunk(`{"generation":"c","prompt_token_count":null,"generation_token_count":2,"stop_reason":"stop"}`), framing.AWS},
+	{mistral.Format{}, post("mistral", "/v1/ocr"), `{"model":"mistral-ocr-latest","document":{"type":"document_url","document_url":"u"},"pages":[0,1]}`,
+		`{"pages":[{"index":0,"markdown":"a"}],"model":"mistral-ocr-2505","usage_info":{"pages_processed":2,"doc_size_bytes":9}}`, framing.None},
+	{mistral.Format{}, post("mistral", "/v1/conversations"), `{"model":"m","inputs":[{"role":"user","content":"a"}],"stream":true,"completion_args":{"max_tokens":5},"tools":[{"type":"web_search"}]}`,
+		"event: message.output.delta\ndata: {\"content\":\"b\"}\n\nevent: conversation.response.done\ndata: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":9,\"connector_tokens\":4,\"connectors\":{\"web_search\":1}}}\n\n", framing.ServerSent},
+	{ollama.Format{}, post("ollama", "/api/chat"), `{"model":"llama3.2","messages":[{"role":"user","content":"a","images":["AA"]}],"options":{"num_predict":5}}`,
+		"{\"model\":\"llama3.2\",\"message\":{\"content\":\"b\"},\"done\":false}\n{\"model\":\"llama3.2\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":2}\n", framing.Lines},
+	{ollama.Format{}, post("ollama", "/api/generate"), `{"model":"llama3.2","prompt":"a","stream":false}`,
+		`{"model":"llama3.2","response":"b","done":true,"prompt_eval_count":3,"eval_count":2}`, framing.None},
+	{xai.Format{}, post("xai", "/xai_api.Chat/GetCompletion"), `{"model":"grok-4","messages":[{"content":[{"text":"a"}]}],"tools":[{"function":{"name":"f"}},{"web_search":{}}]}`,
+		`{"id":"x","outputs":[{"finish_reason":"REASON_STOP","message":{"content":"b"}}],"model":"grok-4","usage":{"prompt_tokens":3,"prompt_text_tokens":3,"completion_tokens":1,"total_tokens":4,"cost_in_usd_ticks":"77","server_side_tools_used":["SERVER_SIDE_TOOL_WEB_SEARCH","SERVER_SIDE_TOOL_CODE_EXECUTION"]}}`, framing.None},
+	{openrouter.Format{}, wire.Target{Method: "GET", Provider: "openrouter", Path: "/api/v1/generation", Query: "id=gen-1"}, ``,
+		`{"data":{"id":"gen-1","model":"m","total_cost":0.5,"is_byok":true,"upstream_inference_cost":0.25,"native_tokens_prompt":9,"native_tokens_completion":4,"native_tokens_reasoning":1,"native_tokens_cached":2}}`, framing.None},
 }
 
 // awsMessage is a message of an AWS event stream.

@@ -45,7 +45,8 @@ func routeOf(path string) (model, verb string, ok bool) {
 		return "", "", false
 	}
 	rest, verb := wire.LastSegment(after)
-	return idOf(strings.TrimSuffix(rest, "/")), verb, rest != ""
+	model = idOf(strings.TrimSuffix(rest, "/"))
+	return model, verb, model != ""
 }
 
 // idOf is the id of a model: of a foundation model's or an inference profile's ARN its last part, with the prefix that says

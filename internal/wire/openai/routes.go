@@ -21,10 +21,14 @@ func (Format) Recognise(to wire.Target) (route wire.Route, ok bool) {
 	case "embeddings":
 		return wire.Route{Operation: wire.Embeddings}, true
 	case "completions":
-		if before == "chat" {
+		if before == "chat" || before == "agents" { // Mistral's agents
 			return wire.Route{Operation: wire.Chat}, true
 		}
 		return wire.Route{Operation: wire.TextCompletion}, true
+	case "chat":
+		if to.Provider == "writer" { // which alone speaks OpenAI's format under this name
+			return wire.Route{Operation: wire.Chat}, true
+		}
 	case "moderations":
 		return wire.Route{Billing: wire.Free}, true
 	}
