@@ -28,7 +28,7 @@ func (c Config) Run(most int) (Result, error) {
 		for _, word := range level {
 			from := unpack(word)
 			broken, at := "", uint64(0)
-			c.steps(from, func(_ string, to state) {
+			c.steps(from, func(_ string, _ int, to state) {
 				if broken != "" {
 					return
 				}
@@ -108,9 +108,9 @@ func (c Config) trace(seen *table, at uint64) []string {
 		}
 		name := ""
 		from := unpack(before)
-		c.steps(from, func(step string, to state) {
+		c.steps(from, func(step string, caller int, to state) {
 			if to.pack() == at && name == "" {
-				name = describe(&from, &to, step)
+				name = describe(step, caller)
 			}
 		})
 		names = append([]string{name}, names...)
@@ -120,13 +120,11 @@ func (c Config) trace(seen *table, at uint64) []string {
 }
 
 // describe says which caller a step is about.
-func describe(from, to *state, step string) string {
-	for i := range from.callers {
-		if from.callers[i] != to.callers[i] {
-			return fmt.Sprintf("caller %d %s", i+1, step)
-		}
+func describe(step string, caller int) string {
+	if caller < 0 {
+		return step
 	}
-	return step
+	return fmt.Sprintf("caller %d %s", caller+1, step)
 }
 
 // String is the result in a line or two.

@@ -53,7 +53,7 @@ func TestPacking(t *testing.T) {
 	for range 6 {
 		var following []state
 		for _, from := range level {
-			(Config{Turns: true, Overruns: true, Restarts: 1}).steps(from, func(name string, to state) {
+			(Config{Turns: true, Overruns: true, Restarts: 1}).steps(from, func(name string, _ int, to state) {
 				if back := unpack(to.pack()); back != to {
 					t.Fatalf("%s: %+v became %+v", name, to, back)
 				}

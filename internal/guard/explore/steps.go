@@ -1,7 +1,10 @@
 package explore
 
-// steps hands every state that can follow to next, with the name of the step.
-func (c Config) steps(s state, next func(name string, s state)) {
+// visit is handed a state that may follow, with the step to it and the caller that the step is about; -1: none.
+type visit func(step string, caller int, s state)
+
+// steps hands every state that can follow to next.
+func (c Config) steps(s state, next visit) {
 	for i := range s.callers {
 		c.callerSteps(s, i, next)
 		c.guardSteps(s, i, next)
@@ -9,17 +12,17 @@ func (c Config) steps(s state, next func(name string, s state)) {
 	if c.Turns && s.window == 0 {
 		s.window = 1
 		s.parent, s.child = sums{}, sums{}
-		next("the window turns", s)
+		next("the window turns", -1, s)
 	}
 }
 
 // callerSteps are what a caller does, and the provider.
-func (c Config) callerSteps(s state, i int, next func(string, state)) {
+func (c Config) callerSteps(s state, i int, next visit) {
 	who := &s.callers[i]
 	was := *who
 	become := func(name string, p phase) {
 		who.phase = p
-		next(name, s)
+		next(name, i, s)
 		*who = was
 	}
 	switch who.phase {
@@ -55,13 +58,13 @@ func (c Config) callerSteps(s state, i int, next func(string, state)) {
 				}
 			}
 			*who = caller{need: 1}
-			next("begins anew", s)
+			next("begins anew", i, s)
 		}
 	}
 }
 
 // guardSteps are what reaches the guard about an attempt, and the sweeper.
-func (c Config) guardSteps(s state, i int, next func(string, state)) {
+func (c Config) guardSteps(s state, i int, next visit) {
 	who := &s.callers[i]
 	switch who.phase {
 	case asking:
@@ -69,7 +72,7 @@ func (c Config) guardSteps(s state, i int, next func(string, state)) {
 	case checked:
 		s.hold(i)
 		who.phase = granted
-		next("is held for, having been told that it fits", s)
+		next("is held for, having been told that it fits", i, s)
 		return
 	case saidSettle:
 		c.end(s, i, settled, who.billed, "its cost arrives", next)
@@ -92,14 +95,14 @@ func (c Config) guardSteps(s state, i int, next func(string, state)) {
 			s := s
 			s.release(i)
 			s.callers[i].record = absent
-			next("is forgotten", s)
+			next("is forgotten", i, s)
 		}
 	}
 	c.reconcile(s, i, next)
 }
 
 // ask delivers a request for a hold. The answer may be lost, and the request come again.
-func (c Config) ask(s state, i int, next func(string, state)) {
+func (c Config) ask(s state, i int, next visit) {
 	who := &s.callers[i]
 	switch {
 	case who.record != absent && c.Mistake == NoIdempotency && !who.twice && s.fits(i, c.Mistake):
@@ -111,18 +114,18 @@ func (c Config) ask(s state, i int, next func(string, state)) {
 			s.parent.held += who.need
 		}
 		who.phase = refused
-		next("is refused", s)
+		next("is refused", i, s)
 		return
 	case c.Mistake == CheckThenAct:
 		who.phase = checked
-		next("is told that it fits", s)
+		next("is told that it fits", i, s)
 		return
 	default:
 		s.hold(i)
 	}
-	next("is held for, and the answer is lost", s)
+	next("is held for, and the answer is lost", i, s)
 	who.phase = granted
-	next("is held for", s)
+	next("is held for", i, s)
 }
 
 func (s *state) fits(i int, wrong Mistake) bool {
@@ -158,14 +161,14 @@ func (s *state) release(i int) {
 }
 
 // end ends a hold, once.
-func (c Config) end(s state, i int, as recordState, booked uint8, name string, next func(string, state)) {
+func (c Config) end(s state, i int, as recordState, booked uint8, name string, next visit) {
 	who := &s.callers[i]
 	if who.record != open {
 		if c.Mistake == DoubleSettle && who.record != absent && who.window == s.window {
 			for _, l := range s.limits(i) {
 				l.spent += booked
 			}
-			next(name+" again", s)
+			next(name+" again", i, s)
 		}
 		return
 	}
@@ -182,11 +185,11 @@ func (c Config) end(s state, i int, as recordState, booked uint8, name string, n
 			l.spent -= min(l.spent, who.need-min(booked, who.need))
 		}
 	}
-	next(name, s)
+	next(name, i, s)
 }
 
 // reconcile brings the provider's figure for an attempt that has ended and that will not be sent any more.
-func (c Config) reconcile(s state, i int, next func(string, state)) {
+func (c Config) reconcile(s state, i int, next visit) {
 	who := &s.callers[i]
 	if who.record <= open || who.phase < sent || who.booked == who.billed {
 		return
@@ -197,5 +200,5 @@ func (c Config) reconcile(s state, i int, next func(string, state)) {
 		}
 	}
 	who.booked = who.billed
-	next("is reconciled", s)
+	next("is reconciled", i, s)
 }

@@ -1,6 +1,7 @@
 package guardtest
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 func Interleavings(t *rapid.T, make Factory) {
 	m := newMachine(t, make)
 	t.Repeat(map[string]func(*rapid.T){
-		"tick": m.tick, "ask": m.ask, "ask more": m.ask, "ask at once": m.askTogether, "send": m.send, "send more": m.send,
+		"tick": m.tick, "ask": m.ask, "ask more": m.ask, "ask at once": m.askTogether, "send": m.send, "send more": m.send, "grow": m.grow,
 		"answer": m.answer, "give up": m.giveUp, "unsent": m.unsent, "die": m.die, "sweep": m.sweep,
 		"again": m.again, "again, late": m.again, "reconcile": m.reconcile, "": m.check,
 	})
@@ -176,8 +177,9 @@ func (m *machine) decided(t *rapid.T, a *attempt, got guard.Reason) {
 		m.refused = true
 	default:
 		a.at, a.hold = m.latest, reference.Take(m.latest, m.asked(a))
+		asked := slices.Clone(a.postings) // a message that comes again says what it said, whatever was added since
 		a.messages = append(a.messages, func() {
-			if got := m.subject.Admit(m.now, a.id, a.postings); got != guard.Admitted {
+			if got := m.subject.Admit(m.now, a.id, asked); got != guard.Admitted {
 				t.Fatalf("I3: attempt %d asked again: %v, and was admitted before", a.id, got)
 			}
 		})
@@ -212,6 +214,38 @@ func (m *machine) send(t *rapid.T) {
 	}
 	for _, p := range a.postings {
 		m.wantBillsUnderCap(t, p.Limit, a.at)
+	}
+}
+
+// grow has the caller ask for more in the middle of an answer, which goes on if there is more, and is cut if there is not.
+func (m *machine) grow(t *rapid.T) {
+	a := m.pick(t, func(a *attempt) bool { return !a.dead })
+	more := make([]int64, len(a.postings))
+	for i := range more {
+		more[i] = rapid.Int64Range(0, 12).Draw(t, "more")
+	}
+	got, want := m.subject.Extend(m.now, a.id, more), a.hold.Extend(m.latest, more)
+	if got != want {
+		if got == guard.Admitted && want != guard.Invalid {
+			t.Fatalf("I1: attempt %d was extended and passes a cap (%v)", a.id, want)
+		}
+		t.Fatalf("I10: attempt %d extended: %v, want %v", a.id, got, want)
+	}
+	m.refused = got != guard.Admitted
+	if m.refused {
+		return
+	}
+	a.at = m.latest
+	for i := range a.postings {
+		a.postings[i].Amount += more[i]
+		if a.sent {
+			a.billed[i] += rapid.Int64Range(0, more[i]).Draw(t, "billed more")
+		}
+	}
+	if a.sent {
+		for _, p := range a.postings {
+			m.wantBillsUnderCap(t, p.Limit, a.at)
+		}
 	}
 }
 

@@ -25,12 +25,15 @@ type Posting struct {
 }
 
 // A Subject is a guard over a few limits, and what its user does with the outcomes of attempts. An attempt is named by
-// an id of the caller's choice. Every method is a message: it may come late, and more than once with the same content.
-// Admit is called by several goroutines at once, the other methods by one.
+// an id of the caller's choice. Every method but Extend is a message: it may come late, and more than once with the same
+// content. Admit is called by several goroutines at once, the other methods by one.
 type Subject interface {
 	// Admit holds the amounts, or says why not. For an attempt that was admitted before, whatever became of it, it holds
 	// nothing more and says Admitted: the answer to the first message was lost.
 	Admit(now time.Time, id int, postings []Posting) guard.Reason
+	// Extend holds more for an attempt that is under way, a figure for each posting, on all limits or on none; the whole of it
+	// then belongs to the window of now. For one that has ended the answer is Invalid.
+	Extend(now time.Time, id int, more []int64) guard.Reason
 	// Settle says what the attempt cost, a figure for each posting.
 	Settle(now time.Time, id int, actual []int64)
 	// Unsent says that nothing of the attempt was written to the network: proof that it cost nothing.
@@ -106,6 +109,10 @@ func (s *inProcess) Admit(now time.Time, id int, postings []Posting) guard.Reaso
 		return guard.Admitted // the guard saw that it stands for something already
 	}
 	return d.Reason
+}
+
+func (s *inProcess) Extend(now time.Time, id int, more []int64) guard.Reason {
+	return s.hold(id).Extend(now, more...).Reason
 }
 
 func (s *inProcess) Settle(now time.Time, id int, actual []int64) { s.hold(id).Settle(now, actual...) }

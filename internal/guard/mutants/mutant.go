@@ -43,12 +43,16 @@ const (
 	leakedHold      mistake = "cancelled holds stay open"
 	figureAdds      mistake = "reconciled on top"
 	holdOfNothing   mistake = "full refuses a call of nothing"
+	growsUnasked    mistake = "a stream grows without asking"
+	growsInPart     mistake = "growth is held on the first limit only"
+	growsBehind     mistake = "growth stays in the old window"
 )
 
 // mistakes are all that have to be found.
 var mistakes = []mistake{
 	checkThenAct, checkThenRecord, offByOne, partialHold, shrunkHold, noIdempotency, doubleSettle, refundOnTimeout, cancelIsFree,
 	endReopens, lostOverrun, refundElsewhere, earlyWindow, clockRunsBack, narrowRolling, leakedHold, figureAdds, holdOfNothing,
+	growsUnasked, growsInPart, growsBehind,
 }
 
 // factory makes mutants for the suite.
@@ -133,6 +137,34 @@ func (m *mutant) take(id int, postings []guardtest.Posting) {
 		m.records[id], m.places[id] = append(m.records[id], r), append(m.places[id], p)
 		m.limits[p.Limit].Records = append(m.limits[p.Limit].Records, r)
 	}
+}
+
+func (m *mutant) Extend(now time.Time, id int, more []int64) guard.Reason {
+	m.lock(now)
+	defer m.mu.Unlock()
+	records := m.records[id]
+	asked := make([]reference.Posting, len(records))
+	for i, r := range records {
+		if !r.Open {
+			return guard.Invalid
+		}
+		r.Open = false // for now
+		asked[i] = reference.Posting{Counter: m.limits[m.places[id][i].Limit], Amount: r.Held + more[i]}
+	}
+	reason := reference.Decide(m.latest, asked).Reason
+	if m.mistake == growsUnasked {
+		reason = guard.Admitted
+	}
+	for i, r := range records {
+		r.Open = true
+		if reason != guard.Admitted || m.mistake == growsInPart && i > 0 {
+			continue
+		}
+		if r.Held += more[i]; m.mistake != growsBehind {
+			r.At = m.latest
+		}
+	}
+	return reason
 }
 
 // end ends what is open of an attempt; booked is nil where the whole hold is charged.

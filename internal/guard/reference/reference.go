@@ -192,6 +192,25 @@ func Take(now time.Time, postings []Posting) *Hold {
 	return h
 }
 
+// Extend holds more, as if the whole hold were taken anew.
+func (h *Hold) Extend(now time.Time, more []int64) guard.Reason {
+	if h.State != guard.Open {
+		return guard.Invalid
+	}
+	postings := make([]Posting, len(h.Records))
+	for i, r := range h.Records {
+		r.Open = false // for now: as if it were given back
+		postings[i] = Posting{h.Counters[i], r.Held + more[i]}
+	}
+	reason := Decide(now, postings).Reason
+	for i, r := range h.Records {
+		if r.Open = true; reason == guard.Admitted {
+			r.At, r.Held = now, r.Held+more[i]
+		}
+	}
+	return reason
+}
+
 // End ends the hold, once: actual has a figure for each posting where it is settled.
 func (h *Hold) End(state guard.State, actual []int64) bool {
 	if h.State != guard.Open {
