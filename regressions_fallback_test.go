@@ -42,6 +42,7 @@ func TestLiteLLM37592_OutOfMoneyFallsBack(t *testing.T) {
 	}{
 		"OpenRouter's credits": {402, `{"error":{"code":402,"message":"Insufficient credits"}}`},
 		"OpenAI's quota":       {429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`},
+		"Anthropic's limit":    {400, `{"error":{"message":"You have reached your specified API usage limits. You will regain access on 2099-01-01 at 00:00 UTC.","type":"invalid_request_error"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +60,10 @@ func TestLiteLLM37592_OutOfMoneyFallsBack(t *testing.T) {
 			if resp.Receipts[0].Source != farebox.Unbilled {
 				t.Errorf("%s", resp.Receipts[0])
 			}
+			if _, err := client.CreateChatCompletion(context.Background(), request); err != nil {
+				t.Fatal(err)
+			}
+			one.only(t) // it is passed over until it may have money again
 		})
 	}
 }

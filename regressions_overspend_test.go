@@ -326,6 +326,23 @@ func TestVercel_TheCapIsNotSoft(t *testing.T) {
 	}
 }
 
+// A limit of tokens is held before a call, not charged after it: 1,200 do not pass under 1,000.
+func TestEnvoyAIGateway_TokensAreHeldBeforehand(t *testing.T) {
+	t.Parallel()
+	p := serve(t, streams(wholeStream))
+	meter := newMeter(t, farebox.WithBudget(farebox.Budget{Name: "tokens", Tokens: 1000, Window: farebox.Daily}))
+	no := payFor(context.Background(), t, meter, p, strings.Replace(streamJSON, `"max_tokens":100`, `"max_tokens":1200`, 1))
+	if no == nil || len(p.requests()) != 0 {
+		t.Errorf("%v, %d requests", no, len(p.requests()))
+	}
+	if no := payFor(context.Background(), t, meter, p, streamJSON); no != nil {
+		t.Fatal(no)
+	}
+	if s := status(t, meter, "tokens", ""); s.Counts.Spent != 110 {
+		t.Errorf("%+v", s.Counts)
+	}
+}
+
 // Two budgets that refuse to add up: what one call holds on several limits is taken on all in one step.
 func TestSpendGuard_OneStepForAllBudgets(t *testing.T) {
 	t.Parallel()

@@ -2,10 +2,12 @@ package farebox_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,6 +150,46 @@ func TestLiteLLM38647_FullOfHoldsIsNotSpent(t *testing.T) {
 	p := serve(t, answers(200, chatAnswer))
 	if no := payFor(context.Background(), t, meter, p, agent); no != nil {
 		t.Errorf("once they have settled: %v", no)
+	}
+}
+
+// Where calls may wait for those in flight, the same eight are all served, one hold after the other.
+func TestLiteLLM38647_WaitingForHolds(t *testing.T) {
+	t.Parallel()
+	p := serve(t, answers(200, chatAnswer))
+	meter := newMeter(t, farebox.WithBudget(farebox.Budget{Name: "cap", Cap: farebox.Dollars(1), WhenFull: farebox.Wait}))
+	agent := strings.Replace(chatJSON, `"max_tokens":100`, `"max_tokens":100000`, 1) // $0.20 at most
+	var done sync.WaitGroup
+	for range 40 {
+		done.Go(func() {
+			if no := payFor(context.Background(), t, meter, p, agent); no != nil {
+				t.Error(no)
+			}
+		})
+	}
+	done.Wait()
+	if spent := bookedIn(t, meter); spent != chatCost.Mul(40) {
+		t.Errorf("%s spent", spent)
+	}
+}
+
+// And where their output may be shorter, they fly together.
+func TestCostPlan_TheOutputIsFittedToWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	p := serve(t, answers(200, chatAnswer))
+	meter := newMeter(t, farebox.WithBudget(farebox.Budget{Name: "cap", Cap: farebox.Cents(10), WhenFull: farebox.Fit}))
+	if no := payFor(context.Background(), t, meter, p, strings.Replace(chatJSON, `"max_tokens":100`, `"max_tokens":100000`, 1)); no != nil {
+		t.Fatal(no)
+	}
+	var sent struct {
+		MaxTokens int64 `json:"max_tokens"`
+	}
+	if err := json.Unmarshal([]byte(p.only(t).body), &sent); err != nil {
+		t.Fatal(err)
+	}
+	receipt := onlyReceipt(t, meter)
+	if sent.MaxTokens < 45_000 || sent.MaxTokens > 50_000 || len(receipt.Edits) == 0 || farebox.Cents(10).Less(receipt.Quote.Most) {
+		t.Errorf("sent with %d tokens, which may cost %s; edits %v", sent.MaxTokens, receipt.Quote.Most, receipt.Edits)
 	}
 }
 
