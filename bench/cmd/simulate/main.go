@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/farebox-go/farebox/bench/simulation"
 )
@@ -20,6 +21,7 @@ import (
 type options struct {
 	runs    int
 	seed    uint64
+	only    string
 	lengths string
 	json    bool
 	svg     string
@@ -31,6 +33,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.runs, "runs", 1000, "runs of each policy in the smallest scenario; in the larger ones a fifth and a fiftieth of it")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the first run; the others follow")
+	flag.StringVar(&o.only, "only", "", "only the scenarios whose name has this in it")
 	flag.StringVar(&o.lengths, "lengths", "", `where output lengths are from: "recordings" or "model"; empty: recordings, if there are any`)
 	flag.BoolVar(&o.json, "json", false, "print JSON")
 	flag.StringVar(&o.svg, "svg", "", "write a plot to this file")
@@ -51,6 +54,9 @@ func run(ctx context.Context, out, progress io.Writer, o options) error {
 	}
 	var results []simulation.Result
 	for _, scenario := range simulation.Scenarios() {
+		if !strings.Contains(scenario.Name, o.only) {
+			continue
+		}
 		runs := max(1, o.runs/scenario.Share)
 		for _, policy := range simulation.Policies() {
 			fmt.Fprintf(progress, "%s: %s, %d runs\n", scenario.Name, policy.Name, runs)
@@ -60,6 +66,9 @@ func run(ctx context.Context, out, progress io.Writer, o options) error {
 			}
 			results = append(results, result)
 		}
+	}
+	if len(results) == 0 {
+		return fmt.Errorf("no scenario has %q in its name", o.only)
 	}
 	if o.svg != "" {
 		if err := writePlot(o.svg, results, "Output lengths: "+lengths.Source+". 1 % of answers lost, 5 % of calls cancelled, all of them billed in full."); err != nil {

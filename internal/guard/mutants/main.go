@@ -1,16 +1,19 @@
 // Command mutants shows that the tests of the guard find the mistakes that guards are known to make: it runs the suite of
 // package guardtest on guards that each have one, and the model of package explore with each, and says which invariant
-// found it and after how many cases or states. A guard without a mistake runs beside them and has to pass. It exits with
-// status 1 if one is found wrongly or not at all.
+// found it and after how many cases or states. A guard without a mistake runs beside them and has to pass. With -source it
+// makes the mistakes in the guard itself as well. It exits with status 1 if one is found wrongly or not at all.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"text/tabwriter"
 
@@ -24,13 +27,21 @@ func main() {
 	testing.Init() // package rapid asks for its flags
 	cases := flag.Int("cases", 5000, "most cases to try on each mutant")
 	seed := flag.Uint64("seed", 1, "seed of the cases")
+	source := flag.Bool("source", false, "make the mistakes in the guard's own source too, and run the suite on it: takes a minute")
 	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	ok, err := run(os.Stdout, *cases, *seed)
-	switch {
-	case err != nil:
+	if err == nil && *source {
+		var inSource bool
+		inSource, err = killedInSource(ctx, os.Stdout, *cases, *seed)
+		ok = ok && inSource
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(1)
-	case !ok:
+	}
+	if err != nil || !ok {
+		stop()
 		os.Exit(1)
 	}
 }
@@ -125,7 +136,7 @@ func try(wrong mistake) verdict {
 		whole = true
 	})
 	if found := failure.FindStringSubmatch(log.said); found != nil {
-		v.by, v.saw = found[1], found[2]
+		v.by, v.saw = found[1], strings.TrimSuffix(found[2], "):")
 	}
 	v.killed = log.failed
 	return v

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -20,5 +22,18 @@ func TestASurvivorIsReported(t *testing.T) {
 	ok, err := run(&said, 1, 1)
 	if err != nil || ok || !strings.Contains(said.String(), "SURVIVED") {
 		t.Errorf("ok=%v, %v\n%s", ok, err, said.String())
+	}
+}
+
+// TestChangesApply: what is to be changed in the guard's source is there.
+func TestChangesApply(t *testing.T) {
+	for _, c := range changes {
+		source, err := os.ReadFile(filepath.Join("..", c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), c.before); n != 1 {
+			t.Errorf("%s: what is to be changed stands %d times in %s: write the change anew, after the guard", c.mistake, n, c.file)
+		}
 	}
 }
