@@ -46,6 +46,11 @@ const (
 	growsUnasked    mistake = "a stream grows without asking"
 	growsInPart     mistake = "growth is held on the first limit only"
 	growsBehind     mistake = "growth stays in the old window"
+
+	// Of what is made of outcomes, outside of the guard.
+	cutIsFree      mistake = "a stream that was cut costs nothing"
+	silenceIsFree  mistake = "an answer without usage costs nothing"
+	unpricedIsFree mistake = "a model without a price is admitted"
 )
 
 // mistakes are all that have to be found.
