@@ -31,6 +31,8 @@ func Libraries() []Library {
 		{"tiktoken-go-tokenizer", true, tokenizer},
 		{"npm-tiktoken", false, npm("tiktoken")},
 		{"npm-tiktoken-node", false, npm("tiktoken-node")},
+		{"npm-tiktoken-rs-node", false, npm("tiktoken-rs-node-linux-x64-gnu")},
+		{"npm-anysphere-tiktoken-node", false, npm("@anysphere/tiktoken-node")},
 		{"npm-gpt-tokenizer", false, npm("gpt-tokenizer")},
 	}
 }

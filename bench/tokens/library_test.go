@@ -19,6 +19,7 @@ func TestNode(t *testing.T) {
 	folder := t.TempDir()
 	for path, source := range map[string]string{
 		"tiktoken/index.js":                       `exports.get_encoding = (name) => ({encode_ordinary: (s) => [...s]})`,
+		"@anysphere/tiktoken-node/index.js":       `exports.SupportedEncoding = {O200k: 2}; exports.getTokenizer = () => ({exactNumTokensNoSpecialTokens: async (s, e) => s.length + e})`,
 		"tiktoken-node/index.js":                  `exports.getEncoding = (name) => { throw new Error("no " + name) }`,
 		"gpt-tokenizer/encoding/o200k_base.js":    `exports.countTokens = (s) => s.split(" ").length`,
 		"gpt-tokenizer/encoding/cl100k_base.json": `{}`,
@@ -37,6 +38,7 @@ func TestNode(t *testing.T) {
 		tokens  int // of the text; 0 if the encoding cannot be opened
 	}{
 		{"npm-tiktoken", 10}, {"npm-tiktoken-node", 0}, {"npm-gpt-tokenizer", 3},
+		{"npm-anysphere-tiktoken-node", 12},
 	} {
 		command, err := library(t, test.library).Command(folder)
 		if err != nil {

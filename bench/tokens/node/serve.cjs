@@ -10,7 +10,7 @@ const readline = require('node:readline')
 const [folder, library] = process.argv.slice(2)
 const load = createRequire(path.join(path.resolve(folder), 'serve.cjs'))
 
-// How each library counts, given the name of an encoding.
+// How each library counts, given the name of an encoding: a number, or a promise of one.
 const libraries = {
   tiktoken: (encoding) => {
     const e = load('tiktoken').get_encoding(encoding)
@@ -20,26 +20,39 @@ const libraries = {
     const e = load('tiktoken-node').getEncoding(encoding)
     return (text) => e.encode(text).length
   },
+  'tiktoken-rs-node-linux-x64-gnu': (encoding) => {
+    const e = load('tiktoken-rs-node-linux-x64-gnu').getEncoding(encoding)
+    return (text) => e.encode(text).length
+  },
+  '@anysphere/tiktoken-node': (encoding) => {
+    const { getTokenizer, SupportedEncoding } = load('@anysphere/tiktoken-node')
+    const [t, e] = [getTokenizer(), SupportedEncoding[{ o200k_base: 'O200k', cl100k_base: 'Cl100k' }[encoding]]]
+    if (e === undefined) throw new Error(`no encoding ${encoding}`)
+    return (text) => t.exactNumTokensNoSpecialTokens(text, e)
+  },
   'gpt-tokenizer': (encoding) => load(`gpt-tokenizer/encoding/${encoding}`).countTokens,
 }
 
 let count = null
 let text = ''
 
-function measure(times) {
+async function measure(times) {
   let tokens = 0
   const start = process.hrtime.bigint()
-  for (let i = 0; i < times; i++) tokens = count(text)
+  for (let i = 0; i < times; i++) {
+    const counted = count(text)
+    tokens = typeof counted === 'number' ? counted : await counted
+  }
   return { tokens, ns: Number(process.hrtime.bigint() - start) }
 }
 
-function answer(request) {
+async function answer(request) {
   if (request.op !== 'open' && count === null) throw new Error('no encoding is open')
   switch (request.op) {
     case 'open': {
       const start = process.hrtime.bigint()
       count = libraries[library](request.encoding)
-      const tokens = count('a')
+      const tokens = await count('a')
       return { tokens, ns: Number(process.hrtime.bigint() - start) }
     }
     case 'text':
@@ -52,12 +65,16 @@ function answer(request) {
   throw new Error(`unknown request "${request.op}"`)
 }
 
-readline.createInterface({ input: process.stdin }).on('line', (line) => {
-  let reply
-  try {
-    reply = answer(JSON.parse(line))
-  } catch (e) {
-    reply = { error: String(e?.message ?? e) }
+async function serve() {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    let reply
+    try {
+      reply = await answer(JSON.parse(line))
+    } catch (e) {
+      reply = { error: String(e?.message ?? e) }
+    }
+    process.stdout.write(JSON.stringify(reply) + '\n')
   }
-  process.stdout.write(JSON.stringify(reply) + '\n')
-})
+}
+
+serve()
