@@ -35,6 +35,17 @@ func CountTokens(model, text string) TokenCount {
 	return TokenCount{Tokens: tokens, Exact: exact, Encoding: encoding}
 }
 
+// CountTokensUpTo counts as [CountTokens] does, but stops soon after there are more than limit, so that a long text is as
+// quickly refused as a short one is let through. fits says whether the text has no more tokens than limit; where it has
+// more, the count is some number above limit. Safe for concurrent use. The build tag farebox_nocount leaves it out.
+func CountTokensUpTo(model, text string, limit int64) (count TokenCount, fits bool) {
+	tokens, fits, exact, encoding, err := prompt.TextUpTo(model, text, limit)
+	if err != nil {
+		tokens, fits = int64(len(text)), int64(len(text)) <= limit
+	}
+	return TokenCount{Tokens: tokens, Exact: exact, Encoding: encoding}, fits
+}
+
 // Truncate cuts a text to at most so many tokens of a model, at the end of a token and of a character; to none where
 // tokens is 0 or less. For a model whose vocabulary is not public the cut is as near as [CountTokens] is. Safe for
 // concurrent use. The build tag farebox_nocount leaves it out.

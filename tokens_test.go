@@ -43,6 +43,24 @@ func TestCountTokens(t *testing.T) {
 	}
 }
 
+// TestCountTokensUpTo checks that a text fits a limit where its count does, and that it is counted whole then.
+func TestCountTokensUpTo(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		limit := rapid.Int64Range(-1, 30).Draw(t, "limit")
+		model := rapid.SampledFrom([]string{"gpt-4o", "gpt-4", "claude-opus-4-8", "nobody-knows-it"}).Draw(t, "model")
+		whole := farebox.CountTokens(model, text)
+		got, fits := farebox.CountTokensUpTo(model, text, limit)
+		if fits != (whole.Tokens <= limit) || fits && got != whole || !fits && got.Tokens <= limit {
+			t.Fatalf("%q up to %d: %+v, %t; whole %+v", text, limit, got, fits, whole)
+		}
+	})
+	if _, fits := farebox.CountTokensUpTo("gpt-4o", "hello world", math.MaxInt64); !fits {
+		t.Error("a text does not fit the largest limit")
+	}
+}
+
 // TestTruncateKeepsToItsBudget checks that a cut text is the beginning of the text, whole characters, and no more
 // tokens than asked for.
 func TestTruncateKeepsToItsBudget(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 type countCommand struct {
 	Model    string   `help:"The model whose tokens to count (${default})." default:"gpt-4o" placeholder:"NAME"`
-	Provider string   `help:"Who bills reading them (${default})." default:"openai" placeholder:"NAME"`
+	Provider string   `help:"Who bills reading them (the model's maker, or else OpenRouter)." placeholder:"NAME"`
 	Files    []string `arg:"" optional:"" help:"Files to count; none, or -, is standard input."`
 }
 
@@ -23,7 +23,8 @@ type countRow struct {
 	Tokens   int64          `json:"tokens"`
 	Exact    bool           `json:"exact"`
 	Encoding string         `json:"encoding"`
-	Cost     *farebox.Money `json:"cost,omitempty"` // of reading it; absent where the model has no price
+	Provider string         `json:"provider,omitempty"` // who bills reading it
+	Cost     *farebox.Money `json:"cost,omitempty"`     // of reading it; absent where the model has no price
 }
 
 // Run counts files, one after the other, in memory that does not grow with them.
@@ -67,10 +68,25 @@ func (c *countCommand) countFile(o *output, name string) (countRow, error) {
 	}
 	counted := counter.Count()
 	row.Tokens, row.Exact, row.Encoding = counted.Tokens, counted.Exact, counted.Encoding
-	if cost, err := o.catalog.Cost(c.Provider, c.Model, farebox.Usage{Input: row.Tokens}, time.Now()); err == nil && cost.Complete {
-		row.Cost = &cost.Total
-	}
+	row.Provider, row.Cost = c.cost(o, row.Tokens)
 	return row, nil
+}
+
+// makers are who sells models of their own making, by their names in the catalog, and OpenRouter, which sells most others.
+var makers = []string{"openai", "anthropic", "google", "mistral", "deepseek", "xai", "cohere", "openrouter"}
+
+// cost is what reading so many tokens costs, and at whom; nothing where nobody that is asked has a price.
+func (c *countCommand) cost(o *output, tokens int64) (provider string, cost *farebox.Money) {
+	providers := makers
+	if c.Provider != "" {
+		providers = []string{c.Provider}
+	}
+	for _, provider := range providers {
+		if cost, err := o.catalog.Cost(provider, c.Model, farebox.Usage{Input: tokens}, time.Now()); err == nil && cost.Complete {
+			return provider, &cost.Total
+		}
+	}
+	return "", nil
 }
 
 func (c *countCommand) print(o *output, rows []countRow) error {
@@ -86,9 +102,9 @@ func (c *countCommand) print(o *output, rows []countRow) error {
 		if r.Cost != nil {
 			cost = *r.Cost
 		}
-		cells[i] = []any{r.File, r.Bytes, r.Tokens, how, cost}
+		cells[i] = []any{r.File, r.Bytes, r.Tokens, how, cost, r.Provider}
 	}
-	return o.table([]any{"FILE", "BYTES", "TOKENS", c.Model, "COST OF READING"}, cells)
+	return o.table([]any{"FILE", "BYTES", "TOKENS", c.Model, "COST OF READING", "AT"}, cells)
 }
 
 // progress passes a file on, and says now and then how far it is. Nothing is said of what takes no time.

@@ -141,6 +141,11 @@ func TestCount(t *testing.T) {
 	if rows[1].Tokens != 50_001 || rows[1].Bytes != 210_000 || rows[1].Cost == nil || rows[1].Cost.String() != "$0.1250025" {
 		t.Errorf("file: %+v", rows[1])
 	}
+	for model, at := range map[string]string{"claude-sonnet-4-5": "anthropic", "gemini-2.5-flash": "google", "meta-llama/llama-3.3-70b-instruct": "openrouter", "nobody-knows-it": "-"} {
+		if table, _, _ := invoke(t, "count", "--model", model, file); !strings.Contains(table, at) {
+			t.Errorf("%s is read at another place than %s:\n%s", model, at, table)
+		}
+	}
 	table, _, _ := invoke(t, "count", "--model", "claude-sonnet-4-5", "--provider", "anthropic")
 	if !strings.Contains(table, "estimated") || !strings.Contains(table, "$0.00000") {
 		t.Errorf("table: %q", table)

@@ -17,6 +17,23 @@ func Text(model, text string) (tokens int64, exact bool, encoding string, err er
 	return scaled(int64(vocabulary.Count(text)), f.ratio), f.own, f.encoding, nil
 }
 
+// TextUpTo counts as [Text] does, and stops soon after there are more tokens than limit. It says whether the text fits;
+// where it does not, tokens is some number above limit.
+func TextUpTo(model, text string, limit int64) (tokens int64, fits, exact bool, encoding string, err error) {
+	f := familyOf(model)
+	vocabulary, err := f.vocabulary()
+	if err != nil {
+		return 0, false, false, "", err
+	}
+	// No ratio is below 1, so that what is more than limit in the vocabulary is more for the model.
+	n, within := vocabulary.CountUpTo(text, int(min(max(limit, 0), math.MaxInt-1)))
+	tokens = scaled(int64(n), f.ratio)
+	if fits = within && tokens <= limit; !fits {
+		tokens = max(tokens, limit+1)
+	}
+	return tokens, fits, f.own, f.encoding, nil
+}
+
 // Truncate cuts a text to at most so many tokens of a model, at the end of a token and of a character.
 func Truncate(model, text string, tokens int64) (string, error) {
 	f := familyOf(model)
