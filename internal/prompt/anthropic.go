@@ -86,7 +86,7 @@ func (c *counter) block() (tokens int64) {
 	case "text":
 		return tokens
 	case "image":
-		c.within(b.source, c.image)
+		c.image(b.source, false)
 	case "document":
 		tokens += c.document(b.source)
 	case "tool_use":

@@ -38,12 +38,15 @@ type found struct {
 	schema    int64 // tokens of the schema that the answer has to follow, and of what it is called
 	thinking  bool
 	media     int64 // images, sounds, files
+	flat      int64 // images whose tokens depend on the resolution that is asked for all of them, if on anything
 	size      int64 // their tokens
 	mostSize  int64
-	unsized   bool  // one of them was counted at its largest
-	sealed    int64 // bytes of thoughts that only the provider can read, and takes up again
-	unheard   int64 // bytes that may become input and are not counted as likely
-	unbounded bool  // something has no bound
+
+	resolution resolution
+	unsized    bool  // one of them was counted at its largest
+	sealed     int64 // bytes of thoughts that only the provider can read, and takes up again
+	unheard    int64 // bytes that may become input and are not counted as likely
+	unbounded  bool  // something has no bound
 }
 
 func (c *counter) release() {

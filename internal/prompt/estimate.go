@@ -10,6 +10,9 @@ func (c *counter) estimate() Estimate {
 	if e.Kind == Media {
 		e.Band = max(e.Band, mediaBand)
 	}
+	if c.resolution != unspecified {
+		c.size += c.flat * f.image.differs(c.resolution)
+	}
 	e.Tokens = scaled(c.plain, f.ratio) + c.given + c.size + c.sealed/sealedInToken
 	around, most := int64(0), int64(0)
 	if c.messages+c.tools+c.schemas > 0 {

@@ -27,6 +27,7 @@ type family struct {
 	native      *around // in the Responses API of OpenAI's and in Anthropic's Messages API, where that differs from chats
 	image       imageRule
 	sound       int64 // tokens per second of sound; 0: not known
+	page        int64 // tokens of a document's page; 0: not known
 	source      string
 }
 

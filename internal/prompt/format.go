@@ -64,14 +64,6 @@ func (c *counter) each(read func()) {
 	}
 }
 
-// within reads a value that was passed over as a document of its own.
-func (c *counter) within(raw []byte, read func()) {
-	outer := c.r
-	c.r = jsonwalk.NewReader(raw)
-	read()
-	c.r = outer
-}
-
 // choose reads which of the tools may be called: a word, or an object that has it as a member.
 func (c *counter) choose(member string) {
 	word := textOf(&c.r)

@@ -56,6 +56,7 @@ func (c *counter) geminiPart() {
 		c.plain += c.tally.read(&c.r)
 		return
 	}
+	resolution, before := unspecified, c.flat
 	for c.r.Member() {
 		switch string(c.r.Key()) {
 		case "text":
@@ -66,11 +67,24 @@ func (c *counter) geminiPart() {
 			c.geminiResponse()
 		case "inlineData", "inline_data", "fileData", "file_data":
 			c.inlineData()
+		case "mediaResolution", "media_resolution":
+			if c.r.Object() {
+				for c.r.Member() {
+					if string(c.r.Key()) == "level" {
+						resolution = resolutionOf(textOf(&c.r))
+					}
+				}
+			}
 		case "thoughtSignature", "thought_signature":
 			c.unheard += int64(len(c.r.Raw()))
 		case "executableCode", "executable_code", "codeExecutionResult", "code_execution_result":
 			c.plain += c.tally.read(&c.r)
 		}
+	}
+	if resolution != unspecified { // which goes before what is said of all images
+		images := c.flat - before
+		c.size += images * c.family.image.differs(resolution)
+		c.flat -= images
 	}
 }
 
@@ -140,6 +154,8 @@ func (c *counter) generation() {
 		switch string(c.r.Key()) {
 		case "responseSchema", "response_schema", "responseJsonSchema", "response_json_schema":
 			c.unheard += int64(len(c.r.Raw())) // it steers how the answer is made, and is not shown to the model
+		case "mediaResolution", "media_resolution":
+			c.resolution = resolutionOf(textOf(&c.r))
 		}
 	}
 }
@@ -154,7 +170,7 @@ func (c *counter) inlineData() {
 	c.r = jsonwalk.NewReader(raw)
 	switch media, _, _ := bytes.Cut(kind.raw, []byte("/")); string(media) {
 	case "image":
-		c.image()
+		c.image(raw, false)
 	case "audio":
 		c.sound()
 	case "video":

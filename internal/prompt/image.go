@@ -9,6 +9,42 @@ type imageRule struct {
 	unit int64 // tokens of a tile, a crop or the image; thousandths of a token of a patch
 	edge int64 // pixels that the longer edge is scaled down to
 	most int64 // tokens; for patches thousandths of a token of a patch in the worst case, where that is not unit
+
+	resolutions [ultraHigh + 1]int64 // tokens of a flat image by the resolution that is asked for; 0: as unspecified
+}
+
+// resolution is how much of an image Google's models are to see.
+type resolution uint8
+
+const (
+	unspecified resolution = iota
+	low
+	medium
+	high
+	ultraHigh
+)
+
+// resolutionOf reads a resolution: "MEDIA_RESOLUTION_LOW".
+func resolutionOf(name text) resolution {
+	switch string(name.raw) {
+	case "MEDIA_RESOLUTION_LOW":
+		return low
+	case "MEDIA_RESOLUTION_MEDIUM":
+		return medium
+	case "MEDIA_RESOLUTION_HIGH":
+		return high
+	case "MEDIA_RESOLUTION_ULTRA_HIGH":
+		return ultraHigh
+	}
+	return unspecified
+}
+
+// differs is how many tokens more a flat image has at a resolution.
+func (r imageRule) differs(at resolution) int64 {
+	if r.kind != flat || r.resolutions[at] == 0 {
+		return 0
+	}
+	return r.resolutions[at] - r.unit
 }
 
 // imageKind is a way to measure images.
@@ -35,7 +71,7 @@ const (
 func (r imageRule) largest() int64 {
 	switch r.kind {
 	case tiles:
-		return r.base + 8*r.unit // 768 by 2048
+		return max(r.base+8*r.unit, r.most) // 768 by 2048
 	case patches:
 		return ceilDiv(maxPatches*max(r.unit, r.most), perMille)
 	case claudePatches, patches28:
@@ -48,15 +84,15 @@ func (r imageRule) largest() int64 {
 	return unmeasuredImage
 }
 
-// tokens is the number of tokens of an image. Where low is set the caller asked for low detail.
-func (r imageRule) tokens(width, height int64, low bool) int64 {
+// tokens is the number of tokens of an image. littleDetail says that the caller asked for low detail.
+func (r imageRule) tokens(width, height int64, littleDetail bool) int64 {
 	if width <= 0 || height <= 0 || width > maxEdge || height > maxEdge {
 		return r.largest()
 	}
 	w, h := float64(width), float64(height)
 	switch r.kind {
 	case tiles:
-		if low {
+		if littleDetail {
 			return r.base
 		}
 		w, h = shrink(w, h, min(1, 2048/max(w, h)))

@@ -1,11 +1,14 @@
 package prompt
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func pngHead(width, height uint32) []byte {
@@ -90,6 +93,9 @@ func TestImageTokens(t *testing.T) {
 		{"gpt-4o", 0, 0, false, 1445},
 		{"gpt-4o", 1 << 40, 7, false, 1445},
 		{"deepseek-chat", 10, 10, false, unmeasuredImage},
+		{"gpt-5-mini", 768, 1024, false, 922},   // reported
+		{"gpt-5-mini", 2048, 768, false, 1844},  // reported
+		{"gpt-5-nano", 1800, 1200, false, 2304}, // reported
 	} {
 		rule := familyOf(c.model).image
 		if got := rule.tokens(c.width, c.height, c.low); got != c.want {
@@ -124,6 +130,7 @@ func TestImagesInRequests(t *testing.T) {
 		{"an object", `{"type":"image_url","image_url":{"url":"` + dataURL(pngHead(1024, 1024)) + `"}}`, 765},
 		{"low detail", `{"type":"image_url","image_url":{"detail":"low","url":"` + dataURL(pngHead(1024, 1024)) + `"}}`, 85},
 		{"low detail behind a link", `{"type":"image_url","image_url":{"url":"https://example.com/a.png","detail":"low"}}`, 85},
+		{"low detail beside an address", `{"type":"input_image","image_url":"` + dataURL(pngHead(1024, 1024)) + `","detail":"low"}`, 85},
 		{"an address", `{"type":"input_image","image_url":"` + dataURL(pngHead(1024, 1024)) + `"}`, 765},
 		{"slashes with escapes", `{"type":"image_url","image_url":{"url":"` + strings.ReplaceAll(photo, "/", `\/`) + `"}}`, 1105},
 		{"a size far behind", `{"type":"image_url","image_url":{"url":"` + photo + `"}}`, 1105},
@@ -160,5 +167,98 @@ func TestSounds(t *testing.T) {
 	}
 	if e, err = Count(OpenAI, "gemini-2.5-flash", part(wav, "wav")); err != nil || e.Tokens != 320 || e.Bounded {
 		t.Errorf("Gemini: %+v, %v", e, err)
+	}
+}
+
+// TestSoundHeads reads how long sounds last from the beginning of their files.
+func TestSoundHeads(t *testing.T) {
+	t.Parallel()
+	encoded := func(head []byte, size int) text {
+		return text{raw: []byte(base64.StdEncoding.EncodeToString(append(head, make([]byte, size-len(head))...)))}
+	}
+	flac := append([]byte("fLaC\x80\x00\x00\x22"), make([]byte, 10)...)
+	flac = binary.BigEndian.AppendUint64(flac, 44100<<44|1<<41|15<<36|44100*7) // stereo of 16 bits, 7 seconds
+	for _, c := range []struct {
+		name    string
+		data    text
+		seconds int64
+	}{
+		{"MP3 of 128,000 bits a second", encoded([]byte{0xff, 0xfb, 0x90, 0x64}, 160_000), 10},
+		{"MP3 of 64,000 bits a second", encoded([]byte{0xff, 0xfb, 0x50, 0x64}, 160_000), 20},
+		{"MP3 of the second version, 64,000", encoded([]byte{0xff, 0xf3, 0x80, 0x64}, 160_000), 20},
+		{"MP3 that does not say", encoded([]byte{0xff, 0xfb, 0x00, 0x64}, 160_000), 10},
+		{"FLAC", encoded(flac, 500_000), 7},
+		{"something else", encoded([]byte("OggS"), 160_000), 10},
+		{"a link", text{raw: []byte("https://example.com/a.mp3")}, linkedSound},
+	} {
+		if got, most := soundSeconds(c.data); got != c.seconds || most != 0 && most < got {
+			t.Errorf("%s: %d seconds, at most %d; want %d", c.name, got, most, c.seconds)
+		}
+	}
+}
+
+// TestPages counts the pages of PDFs in which they are marked anywhere.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		pdf := []byte("%PDF-1.4\n<< /Type /Catalog >> << /Type /Pages /Kids [3 0 R] >>")
+		pages := rapid.IntRange(0, 20).Draw(t, "pages")
+		for range pages {
+			pdf = append(pdf, bytes.Repeat([]byte("."), rapid.IntRange(0, 2*pageChunk).Draw(t, "bytes"))...)
+			pdf = append(pdf, rapid.SampledFrom([]string{"/Type /Page\n", "/Type/Page/Parent", "/Type\n/Page>>", "<< /Type/Page >>"}).Draw(t, "mark")...)
+		}
+		pdf = append(pdf, "%%EOF"...)
+		prefix := rapid.SampledFrom([]string{"", "data:application/pdf;base64,"}).Draw(t, "prefix")
+		if got := pagesOf(text{raw: []byte(prefix + base64.StdEncoding.EncodeToString(pdf))}); got != int64(pages) {
+			t.Fatalf("%d pages, want %d", got, pages)
+		}
+	})
+	for _, data := range []string{"", "aGVsbG8=", "https://example.com/a.pdf", "JVBERi0xLjc!!!!", "JVBERi"} {
+		if got := pagesOf(text{raw: []byte(data)}); got != 0 {
+			t.Errorf("%q has %d pages", data, got)
+		}
+	}
+}
+
+// TestFiles counts documents by their pages.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	pdf := base64.StdEncoding.EncodeToString([]byte("%PDF-1.4 /Type /Pages /Type /Page /Type /Page /Type /Page %%EOF"))
+	for _, c := range []struct {
+		model  string
+		format Format
+		body   string
+		want   int64
+	}{
+		{"claude-sonnet-4-5", Anthropic, `{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"` + pdf + `"}}]}]}`, 3*2250 + 7},
+		{"gpt-4o", Responses, `{"input":[{"role":"user","content":[{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,` + pdf + `"}]}]}`, 3*1400 + 7},
+		{"gpt-4o", OpenAI, `{"messages":[{"role":"user","content":[{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,` + pdf + `"}}]}]}`, 3*1400 + 7},
+		{"gemini-2.5-flash", Gemini, `{"contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"` + pdf + `"}}]}]}`, 3 * 258},
+		{"gemini-3-flash", Gemini, `{"contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"` + pdf + `"}}]}]}`, 3*560 + 1},
+	} {
+		e, err := Count(c.format, c.model, []byte(c.body))
+		if err != nil || e.Tokens != c.want || e.Bounded || e.Kind != Media {
+			t.Errorf("%s: %+v, %v; want %d", c.model, e, err, c.want)
+		}
+	}
+}
+
+// TestResolutions counts images as Google's documents do for each resolution, wherever in the request it is asked for.
+func TestResolutions(t *testing.T) {
+	t.Parallel()
+	image := `{"inlineData":{"mimeType":"image/png","data":"` + base64.StdEncoding.EncodeToString(pngHead(100, 100)) + `"}}`
+	const priming = 1
+	for _, c := range []struct {
+		body string
+		want int64
+	}{
+		{`{"contents":[{"parts":[` + image + `,` + image + `]}]}`, 2 * 1120},
+		{`{"contents":[{"parts":[` + image + `,` + image + `]}],"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_LOW"}}`, 2 * 280},
+		{`{"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_MEDIUM"},"contents":[{"parts":[` + image + `]}]}`, 560},
+		{`{"contents":[{"parts":[{"mediaResolution":{"level":"MEDIA_RESOLUTION_ULTRA_HIGH"},` + image[1:] + `,` + image + `]}],"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_LOW"}}`, 2240 + 280},
+	} {
+		if e, err := Count(Gemini, "gemini-3-pro", []byte(c.body)); err != nil || e.Tokens != c.want+priming {
+			t.Errorf("%s: %+v, %v; want %d", c.body, e, err, c.want+priming)
+		}
 	}
 }

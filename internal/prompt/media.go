@@ -2,41 +2,39 @@ package prompt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
-	"encoding/binary"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 )
 
 // What is known of media whose tokens nobody publishes a rule for.
 const (
-	tokensPerVideoByte = 1     // per thousand: 250 tokens a second, as Google counts, at two million bits
-	tokensPerFileByte  = 25    // per thousand: a page of 1,000 tokens in 40,000 bytes
-	fewestFileTokens   = 1000  // a page
-	soundBytes         = 16000 // in a second of compressed sound
-	fewestSoundBytes   = 1000  // in a second of the most compressed
-	linkedSound        = 60    // seconds of a sound behind a link
+	tokensPerVideoByte = 1    // per thousand: 250 tokens a second, as Google counts, at two million bits
+	tokensPerFileByte  = 25   // per thousand: a page of 1,000 tokens in 40,000 bytes
+	pageTokens         = 1000 // of a document's page: its text and a picture of it
+	fewestFileTokens   = pageTokens
 )
 
-// image reads an image: an address, or an object with one and how much detail of it is to be seen.
-func (c *counter) image() {
-	if c.r.Kind() == jsonwalk.Null {
+// image reads an image: an address, or an object with one. Of both it may be said that little detail is to be seen.
+func (c *counter) image(raw []byte, low bool) {
+	r := jsonwalk.NewReader(raw)
+	if len(raw) == 0 || r.Kind() == jsonwalk.Null {
 		return
 	}
 	var address text
-	low := false
-	if c.r.Object() {
-		for c.r.Member() {
-			switch string(c.r.Key()) {
+	if r.Object() {
+		for r.Member() {
+			switch string(r.Key()) {
 			case "url", "data", "image_url":
-				address = textOf(&c.r)
+				address = textOf(&r)
 			case "detail":
-				word, _, _ := c.r.Text()
-				low = string(word) == "low"
+				word, _, _ := r.Text()
+				low = low || string(word) == "low"
 			}
 		}
 	} else {
-		address = textOf(&c.r)
+		address = textOf(&r)
 	}
 	c.addImage(address, low)
 }
@@ -53,6 +51,9 @@ func (c *counter) addImage(address text, low bool) {
 	c.media++
 	c.size += n
 	c.mostSize += rule.largest()
+	if rule.kind == flat {
+		c.flat++
+	}
 	c.unbounded = c.unbounded || rule.kind != tiles && rule.kind != patches && rule.kind != claudePatches
 }
 
@@ -117,23 +118,6 @@ func (c *counter) memberText(one, other string) (t text) {
 	return t
 }
 
-// soundSeconds is how long a sound is likely to last and at most, which is 0 where nobody knows.
-func soundSeconds(data text) (seconds, most int64) {
-	if bytes.HasPrefix(data.raw, []byte("http")) || len(data.raw) == 0 {
-		return linkedSound, 0
-	}
-	var room [64]byte
-	size := int64(len(data.raw)) * 3 / 4
-	head := dataHead(room[:0], data, 48)
-	if len(head) >= 32 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WAVE" {
-		if rate := int64(binary.LittleEndian.Uint32(head[28:])); rate >= fewestSoundBytes {
-			n := ceilDiv(size-2, rate) // of base64 the last two bytes may be none
-			return n, n
-		}
-	}
-	return ceilDiv(size-2, soundBytes), ceilDiv(size, fewestSoundBytes)
-}
-
 // file reads a file or a film, of whose tokens there is no bound.
 func (c *counter) file(perThousand int64) {
 	if c.r.Kind() == jsonwalk.Null {
@@ -141,6 +125,10 @@ func (c *counter) file(perThousand int64) {
 	}
 	data := c.memberText("file_data", "data")
 	c.media++
-	c.size += max(int64(len(data.raw))*3/4*perThousand/1000, fewestFileTokens)
 	c.unbounded = true
+	if pages := pagesOf(data); pages > 0 {
+		c.size += pages * cmp.Or(c.family.page, pageTokens)
+		return
+	}
+	c.size += max(int64(len(data.raw))*3/4*perThousand/1000, fewestFileTokens)
 }

@@ -112,11 +112,16 @@ func (c *counter) part() (tokens int64) {
 	if !c.r.Object() {
 		return c.tally.read(&c.r)
 	}
+	var shown []byte
+	low := false
 	for c.r.Member() {
 		switch string(c.r.Key()) {
-		case "type", "cache_control", "prompt_cache_breakpoint", "detail", "id":
+		case "type", "cache_control", "prompt_cache_breakpoint", "id":
+		case "detail": // beside the image in the Responses API, in it in chats
+			word, _, _ := c.r.Text()
+			low = string(word) == "low"
 		case "image_url", "image", "source":
-			c.image()
+			shown = c.r.Raw()
 		case "input_audio", "audio_url", "audio":
 			c.sound()
 		case "video_url", "video", "input_video":
@@ -129,6 +134,7 @@ func (c *counter) part() (tokens int64) {
 			tokens += c.tally.read(&c.r)
 		}
 	}
+	c.image(shown, low)
 	return tokens
 }
 

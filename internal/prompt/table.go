@@ -63,7 +63,13 @@ const (
 	recorded   = "read off recorded calls"
 )
 
-// OpenAI.
+// gpt52Image is what an image has at most under names that begin with gpt-5: gpt-5.2 was seen to bill 1.2 tokens for each of
+// up to 1,536 patches (community.openai.com/t/1372291, 2026), which no document says.
+const gpt52Image = 1844
+
+// OpenAI. Of images what is billed goes before what is documented: the documents have 1.62 and 2.46 tokens for a patch at
+// gpt-5-mini and -nano (community.openai.com/t/1344040; 1.2 measured by several, 2026-06). A page of a document is its text and
+// a picture of it (platform.openai.com/docs/guides/pdf-files): a middle, not measured.
 var (
 	aroundGPT4o = around{
 		priming: 3, message: 4, call: 5, callName: 1000, parallel: 17,
@@ -81,7 +87,7 @@ var (
 	gpt4o = family{
 		name: "gpt-4o", encoding: "o200k_base", own: true, ratio: 1000, boundsText: true, boundsTools: true,
 		band: 5, toolBand: 5, typescript: true, around: aroundGPT4o, native: &responsesGPT4o,
-		image: imageRule{kind: tiles, base: 85, unit: 170}, sound: 10, source: openaiDocs,
+		image: imageRule{kind: tiles, base: 85, unit: 170}, sound: 10, page: 1400, source: openaiDocs,
 	}
 	gpt4oMini = gpt4o.with("gpt-4o-mini", func(f *family) { f.image = imageRule{kind: tiles, base: 2833, unit: 5667} })
 	gpt41Mini = gpt4o.with("gpt-4.1-mini", func(f *family) { f.image = imageRule{kind: patches, unit: 1620} })
@@ -92,10 +98,10 @@ var (
 		f.around.priming, f.around.message = 0, 0
 	})
 	gpt5 = gpt4o.with("gpt-5", func(f *family) {
-		f.around, f.native, f.image = aroundGPT5, &responsesGPT5, imageRule{kind: tiles, base: 70, unit: 140}
+		f.around, f.native, f.image = aroundGPT5, &responsesGPT5, imageRule{kind: tiles, base: 70, unit: 140, most: gpt52Image}
 	})
 	gpt5Mini   = gpt5.with("gpt-5-mini", func(f *family) { f.image = imageRule{kind: patches, unit: 1200, most: 1620} })
-	gpt5Nano   = gpt5Mini.with("gpt-5-nano", func(f *family) { f.around.tool = 4 })
+	gpt5Nano   = gpt5Mini.with("gpt-5-nano", func(f *family) { f.around.tool, f.image = 4, imageRule{kind: patches, unit: 1500, most: 2460} })
 	gpt5Routed = gpt5.with("gpt-5-routed", func(f *family) { f.around.tools = 11; f.toolBand = 15 })
 	oSeries    = gpt4o.with("o-series", func(f *family) {
 		f.around.priming, f.native, f.image = 2, &responsesO, imageRule{kind: tiles, base: 75, unit: 150}
@@ -119,7 +125,7 @@ var (
 	}
 )
 
-// Anthropic.
+// Anthropic. A page of a document is 1,500 to 3,000 tokens (platform.claude.com/docs/en/build-with-claude/pdf-support).
 var (
 	aroundClaude4 = around{
 		priming: 4, message: 3, thinking: 28, call: 55, tools: 480, tool: 20, toolText: 1010, schema: 570,
@@ -132,20 +138,20 @@ var (
 	claude4 = family{
 		name: "claude-4", encoding: "o200k_base", ratio: 1045, boundsText: true, band: 20, toolBand: 30,
 		around: aroundClaude4, native: &nativeClaude4,
-		image: imageRule{kind: claudePatches, edge: 1568, most: 1568}, source: recorded + "; images as in Anthropic's documentation",
+		image: imageRule{kind: claudePatches, edge: 1568, most: 1568}, page: 2250, source: recorded + "; images as in Anthropic's documentation",
 	}
 	claude3 = claude4.with("claude-3", func(f *family) { f.ratio, f.around.tools, f.native = 1075, 300, &nativeClaude3 })
 	claude5 = claude4.with("claude-5", func(f *family) {
-		f.ratio, f.image = 1300, imageRule{kind: claudePatches, edge: 2576, most: 4784}
+		f.ratio, f.page, f.image = 1300, 2900, imageRule{kind: claudePatches, edge: 2576, most: 4784}
 		f.around.tools, f.around.tool, f.around.call, f.native = 400, 0, 40, &nativeClaude5
 	})
 )
 
-// Google.
+// Google. Images and pages by resolution: ai.google.dev/gemini-api/docs/media-resolution, 2026-11.
 var (
 	gemini = family{
 		name: "gemini-2.5", encoding: "o200k_base", ratio: 1000, boundsText: true, boundsTools: true, band: 30, toolBand: 60,
-		around: around{call: 25, toolText: 840}, image: imageRule{kind: flat, unit: 258}, sound: 32,
+		around: around{call: 25, toolText: 840}, image: imageRule{kind: flat, unit: 258, resolutions: [...]int64{low: 64, medium: 256, high: 256, ultraHigh: 0}}, sound: 32, page: 258,
 		source: recorded + "; media as in Google's documentation",
 	}
 	gemini2 = gemini.with("gemini-2.0", func(f *family) {
@@ -153,7 +159,8 @@ var (
 	})
 	gemini3 = gemini.with("gemini-3", func(f *family) {
 		f.around = around{priming: 1, call: 30, tool: -28, shaped: 38, toolText: 1000}
-		f.image = imageRule{kind: flat, unit: 1120}
+		f.page = 560
+		f.image = imageRule{kind: flat, unit: 1120, resolutions: [...]int64{low: 280, medium: 560, high: 1120, ultraHigh: 2240}}
 	})
 	gemma = gemini.with("gemma", func(f *family) { f.around.priming, f.around.message, f.boundsTools = 4, 5, false })
 )
