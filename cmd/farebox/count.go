@@ -12,7 +12,7 @@ import (
 
 type countCommand struct {
 	Model    string   `help:"The model whose tokens to count (${default})." default:"gpt-4o" placeholder:"NAME"`
-	Provider string   `help:"Who bills reading them (the model's maker, or else OpenRouter)." placeholder:"NAME"`
+	Endpoint string   `help:"Who bills reading them; without it, the model's maker, or OpenRouter for names such as openai/gpt-4o." aliases:"provider" placeholder:"NAME"`
 	Files    []string `arg:"" optional:"" help:"Files to count; none, or -, is standard input."`
 }
 
@@ -72,21 +72,20 @@ func (c *countCommand) countFile(o *output, name string) (countRow, error) {
 	return row, nil
 }
 
-// makers are who sells models of their own making, by their names in the catalog, and OpenRouter, which sells most others.
-var makers = []string{"openai", "anthropic", "google", "mistral", "deepseek", "xai", "cohere", "openrouter"}
-
 // cost is what reading so many tokens costs, and at whom; nothing where nobody that is asked has a price.
 func (c *countCommand) cost(o *output, tokens int64) (provider string, cost *farebox.Money) {
-	providers := makers
-	if c.Provider != "" {
-		providers = []string{c.Provider}
-	}
-	for _, provider := range providers {
-		if cost, err := o.catalog.Cost(provider, c.Model, farebox.Usage{Input: tokens}, time.Now()); err == nil && cost.Complete {
-			return provider, &cost.Total
+	provider = c.Endpoint
+	if provider == "" {
+		var err error
+		if provider, err = maker(o.catalog, c.Model); err != nil {
+			return "", nil
 		}
 	}
-	return "", nil
+	computed, err := o.catalog.Cost(provider, c.Model, farebox.Usage{Input: tokens}, time.Now())
+	if err != nil || !computed.Complete {
+		return "", nil
+	}
+	return provider, &computed.Total
 }
 
 func (c *countCommand) print(o *output, rows []countRow) error {
