@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
@@ -31,7 +32,8 @@ var linePlan = jsonwalk.MustPlan(
 type batchReader struct {
 	line   *jsonwalk.Scanner // nil between lines
 	lines  int
-	broken bool // a line was cut, or there are more models than are told apart
+	broken bool        // a line was cut, or there are more models than are told apart
+	read   wire.Answer // of the lines that have ended
 	answer wire.Answer
 }
 
@@ -59,13 +61,15 @@ func (b *batchReader) Write(p []byte) {
 
 // Answer implements [wire.Reader].
 func (b *batchReader) Answer() *wire.Answer {
-	if b.line != nil && b.line.Complete() {
-		b.endLine()
+	ended := *b // as if nothing came behind the line under way
+	ended.read.Iterations = slices.Clone(b.read.Iterations)
+	if ended.line != nil && ended.line.Complete() {
+		ended.endLine()
 	}
-	a := &b.answer
-	a.Done = b.line == nil && b.lines > 0 && !b.broken
-	a.Contradictory = b.broken
-	return a
+	b.answer = ended.read
+	b.answer.Done = ended.line == nil && ended.lines > 0 && !ended.broken
+	b.answer.Contradictory = ended.broken
+	return &b.answer
 }
 
 // endLine takes what a line says.
@@ -77,7 +81,7 @@ func (b *batchReader) endLine() {
 		b.broken = true
 		return
 	}
-	a := &b.answer
+	a := &b.read
 	if raw, found, _ := line.Value(wantStatus); found {
 		var status string
 		b.text(line, wantBatchID, &a.ID)
@@ -112,7 +116,7 @@ func (b *batchReader) text(line *jsonwalk.Scanner, want int, dst *string) {
 
 // add books a result with those of the same model. The first model is the answer's own.
 func (b *batchReader) add(one *wire.Answer) {
-	a := &b.answer
+	a := &b.read
 	if !one.UsageSeen {
 		return
 	}
@@ -131,7 +135,7 @@ func (b *batchReader) add(one *wire.Answer) {
 }
 
 func (b *batchReader) sum(model string, u *wire.Usage) {
-	a := &b.answer
+	a := &b.read
 	if model == a.Model {
 		addUsage(&a.Usage, u)
 		return

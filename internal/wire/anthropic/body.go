@@ -64,6 +64,7 @@ func (b *bodyReader) Answer() *wire.Answer {
 
 func (b *bodyReader) collect() {
 	a := &b.answer
+	*a = wire.Answer{}
 	b.text(wantID, &a.ID)
 	b.text(wantModel, &a.Model)
 	b.text(wantProvider, &a.Provider)

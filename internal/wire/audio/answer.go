@@ -90,7 +90,7 @@ func (t *transcript) Answer() *wire.Answer {
 	}
 	if raw, found, _ := t.scanner.Value(wantDuration); found {
 		r := jsonwalk.NewReader(raw)
-		if ms, ok := milliseconds(&r); ok {
+		if ms, ok := milliseconds(&r); ok && ms > 0 {
 			a.UsageSeen = true
 			a.Usage = wire.Usage{Requests: 1, Units: map[string]int64{wire.UnitAudioMS: ms}}
 		}
@@ -122,7 +122,7 @@ func tell(a *wire.Answer, raw []byte) bool {
 		read.Tell(a)
 		counted = a.Usage.InputTokens()+a.Usage.OutputTokens() > 0
 	}
-	if !counted && !timed {
+	if !counted && (!timed || ms == 0) {
 		return false
 	}
 	if costs.Tell(a); !counted {
@@ -130,7 +130,7 @@ func tell(a *wire.Answer, raw []byte) bool {
 	}
 	a.UsageSeen = true
 	a.RawUsage = append(a.RawUsage[:0], raw...)
-	if timed && ms > 0 {
+	if ms > 0 {
 		a.Usage.Units = map[string]int64{wire.UnitAudioMS: ms}
 	}
 	return true

@@ -37,7 +37,8 @@ type drawn struct {
 type bodyReader struct {
 	scanner *jsonwalk.Scanner
 	drawn   drawn
-	answer  wire.Answer
+	read    wire.Answer // what has passed
+	answer  wire.Answer // and what that comes to
 }
 
 func newBodyReader(of *wire.Request) *bodyReader {
@@ -59,11 +60,11 @@ func (b *bodyReader) value(want int, raw []byte) {
 	r := jsonwalk.NewReader(raw)
 	switch want {
 	case wantModel:
-		r.TextInto(&b.answer.Model)
+		r.TextInto(&b.read.Model)
 	case wantUsage:
-		b.drawn.usage(&b.answer, raw)
+		b.drawn.usage(&b.read, raw)
 	case wantError:
-		fail(&b.answer, raw)
+		fail(&b.read, raw)
 	case wantSize:
 		r.TextInto(&b.drawn.size)
 	case wantQuality:
@@ -73,6 +74,7 @@ func (b *bodyReader) value(want int, raw []byte) {
 
 // Answer implements [wire.Reader].
 func (b *bodyReader) Answer() *wire.Answer {
+	b.answer = b.read
 	b.answer.Done = b.scanner.Complete()
 	if b.answer.Done {
 		b.drawn.tell(&b.answer)

@@ -57,6 +57,7 @@ var bodyPlan = jsonwalk.MustPlan(bodyWants[:]...)
 type bodyReader struct {
 	scanner  *jsonwalk.Scanner
 	response response
+	read     wire.Answer // what has passed, but for what the response comes to
 	answer   wire.Answer
 	fresh    bool // nothing was written since the answer was put together
 }
@@ -86,12 +87,12 @@ func (b *bodyReader) Answer() *wire.Answer {
 func (b *bodyReader) value(want int, raw []byte) {
 	if raw == nil {
 		if want == wantError {
-			fail(&b.answer, []byte(`"an error too large to be read"`))
+			fail(&b.read, []byte(`"an error too large to be read"`))
 		}
 		return
 	}
 	r := jsonwalk.NewReader(raw)
-	a, o := &b.answer, &b.response
+	a, o := &b.read, &b.response
 	var text string
 	switch want {
 	case wantID:
@@ -130,6 +131,7 @@ func (b *bodyReader) value(want int, raw []byte) {
 
 // collect puts together what has passed so far.
 func (b *bodyReader) collect() {
+	b.answer = b.read
 	a := &b.answer
 	b.response.tell(a)
 	a.TextBytes = 0
