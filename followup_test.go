@@ -1,6 +1,7 @@
 package farebox_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,8 @@ func (l *later) RoundTrip(req *http.Request) (*http.Response, error) {
 		if l.kind != "" {
 			kind = l.kind
 		}
+	case strings.HasSuffix(req.URL.Path, "/v1/batches"):
+		answer = `{"id":"batch_1","object":"batch","status":"validating"}`
 	case strings.HasSuffix(req.URL.Path, "/batches"):
 		answer = `{"id":"msgbatch_1","type":"message_batch","processing_status":"in_progress","results_url":null}`
 	}
@@ -154,5 +157,44 @@ func TestBatch(t *testing.T) {
 	want := farebox.MustMoney("0.00006") // 20 at $1 and 10 at $4 per million: the house has no other price for batches
 	if total := meter.Ledger().Total(); total.Cost.Cmp(want) != 0 || total.Attempts != 1 {
 		t.Errorf("the ledger has %+v, want %s", total, want)
+	}
+}
+
+// TestBatchOfAFile: what a job of OpenAI's will cost is in a file that was sent before, so it is refused where a budget
+// applies, and unpriced elsewhere until the job says what it consumed.
+func TestBatchOfAFile(t *testing.T) {
+	t.Parallel()
+	const url, job = "https://api.openai.com/v1/batches", `{"input_file_id":"file-1","endpoint":"/v1/responses","completion_window":"24h"}`
+	provider := &later{}
+	guarded, err := farebox.NewMeter(farebox.WithBaseTransport(provider), farebox.WithBudget(farebox.Budget{Name: "all", Cap: farebox.Dollars(1)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = guarded.HTTPClient().Post(url, "application/json", strings.NewReader(job))
+	var refused *farebox.BudgetError
+	if !errors.As(err, &refused) || refused.Reason != farebox.ReasonUnpriceable {
+		t.Errorf("%v", err)
+	}
+
+	meter, err := farebox.NewMeter(farebox.WithBaseTransport(provider), farebox.WithModels(house))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := meter.HTTPClient()
+	do(t, client, "POST", url, job)
+	if total := meter.Ledger().Total(); total.Unpriced != 1 {
+		t.Errorf("%+v", total)
+	}
+	provider.say("/v1/batches/batch_1", `{"id":"batch_1","status":"completed","model":"house-model","usage":{"input_tokens":1000,"output_tokens":100,"total_tokens":1100}}`)
+	do(t, client, "GET", url+"/batch_1", "")
+	do(t, client, "GET", url+"/batch_1", "")
+	want := farebox.MustMoney("0.0014")
+	if total := meter.Ledger().Total(); total.Cost.Cmp(want) != 0 {
+		t.Errorf("the ledger has %+v, want %s", total, want)
+	}
+	for _, a := range meter.Ledger().Adjustments() {
+		if a.Usage == nil || a.Usage.Input != 1000 || a.Amount.Cmp(want) != 0 {
+			t.Errorf("%+v", a)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/anthropic"
 	"github.com/farebox-go/farebox/internal/wire/audio"
+	"github.com/farebox-go/farebox/internal/wire/batch"
 	"github.com/farebox-go/farebox/internal/wire/bedrock"
 	"github.com/farebox-go/farebox/internal/wire/cohere"
 	"github.com/farebox-go/farebox/internal/wire/gemini"
@@ -28,6 +29,7 @@ var formats = [...]wire.Format{
 	anthropic.Format{},
 	images.Format{},
 	audio.Format{},
+	batch.Format{},
 	gemini.Format{},
 	bedrock.Format{},
 	cohere.Format{},

@@ -11,25 +11,32 @@ import (
 var (
 	deltaKind  = []byte(`{"type":"response.`)
 	deltaValue = []byte(`"delta":"`)
-	deltaEnd   = []byte(`.delta"`)
+	deltaEnd   = []byte(`.delta`)
 )
 
-// deltaLen counts the text of an event that is a delta, without walking it: between its kind and its text there are only
-// short members. ok is false where the event is something else, or written in another way.
-func deltaLen(data []byte) (n int64, ok bool) {
+// deltaReader counts the text of events that are deltas, without walking them: between an event's kind and its text there are
+// only short members, most often as long as those of the event before it.
+type deltaReader struct{ at int } // where the text of the latest one began, from its kind on
+
+// length counts the text of an event; ok is false where the event is no delta, or written in another way. No string can hold
+// what it looks for: quotes inside of one are escaped.
+func (d *deltaReader) length(data []byte) (n int64, ok bool) {
 	rest, ok := bytes.CutPrefix(data, deltaKind)
 	if !ok {
 		return 0, false
 	}
 	kind := rest[:min(len(rest), 48)]
-	at := bytes.Index(kind, deltaEnd)
-	if at < 0 || bytes.IndexByte(kind[:at], '"') >= 0 {
+	end := bytes.IndexByte(kind, '"')
+	if end < 0 || !bytes.HasSuffix(kind[:end], deltaEnd) {
 		return 0, false
 	}
-	rest = rest[at+len(deltaEnd):]
-	if at = bytes.Index(rest, deltaValue); at < 0 {
-		return 0, false
+	rest = rest[end+1:]
+	if len(rest) < d.at || !bytes.HasPrefix(rest[d.at:], deltaValue) {
+		if d.at = bytes.Index(rest, deltaValue); d.at < 0 {
+			d.at = 0
+			return 0, false
+		}
 	}
-	r := jsonwalk.NewReader(rest[at+len(deltaValue)-1:])
+	r := jsonwalk.NewReader(rest[d.at+len(deltaValue)-1:])
 	return r.TextLen()
 }

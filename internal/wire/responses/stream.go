@@ -12,6 +12,7 @@ import (
 // streamReader reads an answer that comes in events. The last of them carries the whole response.
 type streamReader struct {
 	answer wire.Answer
+	deltas deltaReader
 }
 
 // Answer implements [wire.StreamReader].
@@ -19,7 +20,7 @@ func (s *streamReader) Answer() *wire.Answer { return &s.answer }
 
 // Event implements [wire.StreamReader]. An event that is not JSON changes nothing beyond what was readable in it.
 func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
-	if n, ok := deltaLen(data); ok {
+	if n, ok := s.deltas.length(data); ok {
 		s.answer.TextBytes += n
 		return false
 	}
