@@ -28,6 +28,7 @@ type commands struct {
 	Compare    compareCommand    `cmd:"" help:"Say what the same work costs on every model that can do it, cheapest first."`
 	Models     modelsCommand     `cmd:"" help:"List models, or show all that is known of one."`
 	Catalog    catalogCommand    `cmd:"" help:"Look after the prices: fetch, compare and check price lists."`
+	Audit      auditCommand      `cmd:"" help:"Say what recorded traffic has cost, exchange by exchange and in all."`
 	Count      countCommand      `cmd:"" help:"Count the tokens of files, and say what reading them costs."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
 	Complete   completeCommand   `cmd:"" name:"__complete" hidden:""`
