@@ -12,6 +12,7 @@ import (
 // the standard one, and at whichever provider behind a gateway serves.
 type ceiling struct {
 	input, output, request    Rate
+	prompt, completion        Rate // of plain text, as a gateway's max_price counts
 	search, citation, toolUse Rate
 	units                     Money // of what the request itself fixes, such as images to make
 	unpricedUnits             bool  // some of it has no rate
@@ -65,6 +66,7 @@ func (t *priceTable) ceiling(e *extent) ceiling {
 				c.raise(&t.levels[i].rates, nil, e)
 			}
 		}
+		c.capAt(e)
 		return c
 	}
 	var scratch rateTable
@@ -72,11 +74,16 @@ func (t *priceTable) ceiling(e *extent) ceiling {
 		rates, multiply := t.resolve(at.inputs, &at.conditions, &scratch)
 		c.raise(rates, multiply, e)
 	}
+	c.capAt(e)
 	return c
 }
 
 // raise takes over what is dearer under some conditions.
 func (c *ceiling) raise(t *rateTable, multiply factors, e *extent) {
+	prompt, _ := t.find(atInput)
+	completion, _ := t.find(atOutput)
+	c.prompt = dearer(c.prompt, multiply.scale(prompt))
+	c.completion = dearer(c.completion, multiply.scale(completion))
 	c.input = dearer(c.input, multiply.scale(t.dearest(e.dearInput)))
 	c.output = dearer(c.output, multiply.scale(t.dearest(e.dearOutput)))
 	c.request = dearer(c.request, dearer(t.rate[atRequest], t.dearestUnit(DimensionRequest)))

@@ -27,6 +27,8 @@ type provider struct {
 	fewestOutputs int64
 	// ownMachine says that models run on the caller's own machine: what has no price there costs nothing.
 	ownMachine bool
+	// routes says that it is a gateway with several providers for a model, among which a request may choose (OpenRouter).
+	routes bool
 	// unbilled adds to the statuses that no provider bills.
 	unbilled []unbilledStatus
 }
@@ -73,7 +75,7 @@ var generic = &provider{id: ""}
 
 // providers lists what is known. streamUsage is read off recorded traffic of 2026 and each provider's documentation.
 var providers = []*provider{
-	{id: "openrouter", baseURL: "https://openrouter.ai/api/v1", hosts: []string{"openrouter.ai"}, streamUsage: usageAlways, unbilled: openRouterUnbilled,
+	{id: "openrouter", routes: true, baseURL: "https://openrouter.ai/api/v1", hosts: []string{"openrouter.ai"}, streamUsage: usageAlways, unbilled: openRouterUnbilled,
 		fewestOutputs: 16}, // recorded traffic of 2026: max_tokens 1 came back with 16 tokens of gpt-4.1-mini
 	{id: "openai", baseURL: "https://api.openai.com/v1", hosts: []string{"api.openai.com"}, reasoningLimit: true},
 	{id: "azure", hosts: []string{"openai.azure.com", "services.ai.azure.com"}, keyHeader: "Api-Key", reasoningLimit: true},

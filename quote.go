@@ -67,6 +67,7 @@ type extent struct {
 	dearTier             bool       // the provider charges more for the tier than its standard price
 	serverTools          bool
 	units                map[string]int64 // that the request itself fixes
+	routing              *wire.Routing    // behind a gateway; nil: nothing is said
 	assumed              bool
 	basis                string     // of the input
 	counted              inputCount // where tokens were counted
@@ -94,6 +95,9 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 		dearInput:  textInputs, dearOutput: textOutputs, basis: "bytes",
 		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), units: r.Units, serverTools: r.ServerTools,
 		asked: conditions{tier: r.ServiceTier, region: r.Region, speed: r.Speed},
+	}
+	if p.routes {
+		e.routing = &r.Routing
 	}
 	if isChat(r.Operation) {
 		e.mostInputs += p.ownPrompt
@@ -181,9 +185,6 @@ func answers(r *wire.Request) int64 {
 	return saturatingMul(int64(max(r.Choices, 1)), int64(max(r.Inputs, 1)))
 }
 
-// mayServe says whether a provider behind a gateway may serve the request.
-func (e *extent) mayServe(string) bool { return true }
-
 func saturatingAdd(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -258,6 +259,9 @@ func (m *Meter) quoteModel(q *quoted, ep *endpoint, r *wire.Request, name string
 		e.keepToContext(r, &entry.Model)
 	}
 	q.widen(e)
+	if table == nil {
+		entry, table = cappedPrice(e.routing)
+	}
 	if table == nil {
 		q.Priced = false
 		return

@@ -84,7 +84,7 @@ func (t *priceTable) reachable(e *extent) iter.Seq[*reached] {
 		tiers := [...]string{"", e.asked.tier}
 		for _, at.tier = range tiers[:distinct(e.asked.tier)] {
 			for _, at.upstream = range t.reach.upstreams {
-				if !e.mayServe(at.upstream) {
+				if !eligible(e.routing, at.upstream, t.reach.upstreams) {
 					continue
 				}
 				for _, at.region = range t.reach.regions {

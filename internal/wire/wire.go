@@ -148,8 +148,21 @@ type Request struct {
 	Speed       string // a faster mode that is charged for: "fast"
 	Region      string // where the request asks to be served, if that is charged for: "us"
 
+	// Routing is what the request says on who behind a gateway may serve it, and at what price.
+	Routing Routing
+
 	// Units are the quantities that the request itself fixes, named as in Usage: characters to speak, images to make.
 	Units map[string]int64
+}
+
+// Routing is what a request asks of a gateway that has several providers for a model (OpenRouter's provider). Providers are
+// named by the gateway's short names ("google-ai-studio").
+type Routing struct {
+	Only   []string // nobody else may serve
+	Ignore []string // these may not
+	// MaxPrompt and MaxCompletion are the most that may be charged per million tokens, MaxRequest per request, as decimals;
+	// empty: not stated.
+	MaxPrompt, MaxCompletion, MaxRequest string
 }
 
 // ReportedCost is a figure that the provider states, as it was written.

@@ -101,6 +101,8 @@ func (q *reader) member() {
 		q.TextBytes += request.TextBytes(&q.R)
 	case "context_management": // may let the provider compact the conversation, in a step of its own
 		q.ServerTools = q.ServerTools || q.R.Kind() == jsonwalk.Object
+	case "provider":
+		q.ReadRouting()
 	default:
 		q.ReadSearch()
 	}

@@ -76,6 +76,8 @@ func member(q *request.Body) {
 		q.ServiceTier = q.Text("service_tier")
 	case "modalities":
 		q.ReadModalities()
+	case "provider":
+		q.ReadRouting()
 	default:
 		q.ReadSearch()
 	}

@@ -288,3 +288,23 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// TestRouting reads what a request says on who may serve it behind a gateway.
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]wire.Routing{
+		`{"provider":{"only":["azure","x"],"ignore":["y"],"max_price":{"prompt":1.5,"completion":"2e-1","request":0,"image":null}}}`: {
+			Only: []string{"azure", "x"}, Ignore: []string{"y"}, MaxPrompt: "1.5", MaxCompletion: "2e-1", MaxRequest: "0"},
+		`{"provider":{"order":["azure"]}}`:                                           {},
+		`{"provider":{"order":["azure"],"allow_fallbacks":false}}`:                   {Only: []string{"azure"}},
+		`{"provider":{"allow_fallbacks":false,"order":["azure"],"only":["groq"]}}`:   {Only: []string{"groq"}},
+		`{"provider":"azure"}`:                                                       {},
+		`{"provider":{"only":"azure","ignore":[1,null,""],"max_price":"cheap"}}`:     {},
+		`{"provider":{"max_price":{"prompt":"free","completion":[1],"request":{}}}}`: {},
+	} {
+		r, err := openai.Format{}.ReadRequest(wire.Chat, wire.Target{}, []byte(body))
+		if err != nil || !reflect.DeepEqual(r.Routing, want) {
+			t.Errorf("%s: %+v, %v; want %+v", body, r.Routing, err, want)
+		}
+	}
+}

@@ -50,6 +50,8 @@ func (q *reader) member() {
 		q.ServiceTier = q.Text("service_tier")
 	case "modalities":
 		q.ReadModalities()
+	case "provider":
+		q.ReadRouting()
 	default:
 		q.ReadSearch()
 	}
