@@ -59,17 +59,71 @@ func anyPrice() *rapid.Generator[Price] {
 			p.Tiers = append(p.Tiers, Tier{Over: over, Inclusive: rapid.Bool().Draw(t, "inclusive"), Rates: rates})
 			below = rates
 		}
-		for range rapid.IntRange(0, 2).Draw(t, "hours") {
-			p.Overrides = append(p.Overrides, Override{When: When{
-				Start: TimeOfDay(rapid.Int64Range(0, 1439).Draw(t, "start")) * TimeOfDay(time.Minute),
-				End:   TimeOfDay(rapid.Int64Range(0, 1440).Draw(t, "end")) * TimeOfDay(time.Minute),
-			}, Rates: anyRates().Draw(t, "hour rates")})
+		for range rapid.IntRange(0, 4).Draw(t, "overrides") {
+			p.Overrides = append(p.Overrides, anyOverride().Draw(t, "override"))
 		}
 		if rapid.Bool().Draw(t, "reversed") {
 			slices.Reverse(p.Tiers) // they may come in any order
 		}
 		return p
 	})
+}
+
+// Names that conditions draw from; "" is none.
+var (
+	anyTier     = rapid.SampledFrom([]string{"", "standard", "flex", "priority"})
+	anyRegion   = rapid.SampledFrom([]string{"", "us", "eu"})
+	anySpeed    = rapid.SampledFrom([]string{"", "fast"})
+	anyUpstream = rapid.SampledFrom([]string{"", "acme", "other"})
+)
+
+// anyOverride draws an override under up to all conditions, with rates, a multiplier or both.
+func anyOverride() *rapid.Generator[Override] {
+	return rapid.Custom(func(t *rapid.T) Override {
+		o := Override{When: When{
+			InputOver: rapid.SampledFrom([]int64{0, 0, 1, 50_000}).Draw(t, "over"), Inclusive: rapid.Bool().Draw(t, "inclusive"),
+			Days: rapid.SampledFrom([]Days{0, 0, Weekdays, DaysOf(time.Tuesday)}).Draw(t, "days"), ServiceTier: anyTier.Draw(t, "tier"),
+			Region: anyRegion.Draw(t, "region"), Speed: anySpeed.Draw(t, "speed"), Upstream: anyUpstream.Draw(t, "upstream"),
+		}}
+		if rapid.Bool().Draw(t, "hours") {
+			o.When.Start = TimeOfDay(rapid.Int64Range(0, 1439).Draw(t, "start")) * TimeOfDay(time.Minute)
+			o.When.End = TimeOfDay(rapid.Int64Range(0, 1440).Draw(t, "end")) * TimeOfDay(time.Minute)
+		}
+		if rapid.Bool().Draw(t, "scales") {
+			o.Multiplier = MustFactor(rapid.SampledFrom([]string{"0", "0.5", "1.1", "2"}).Draw(t, "multiplier"))
+		}
+		if o.Multiplier.IsOne() || rapid.Bool().Draw(t, "replaces") {
+			o.Rates = anyRates().Draw(t, "rates")
+		}
+		return o
+	})
+}
+
+// anyConditions draws when and by whom a call was served.
+func anyConditions() *rapid.Generator[conditions] {
+	return rapid.Custom(func(t *rapid.T) conditions {
+		return conditions{
+			at: anyTimeOfDay().Draw(t, "when").AddDate(0, 0, rapid.IntRange(0, 6).Draw(t, "day")), tier: anyTier.Draw(t, "tier"),
+			region: anyRegion.Draw(t, "region"), speed: anySpeed.Draw(t, "speed"), upstream: anyUpstream.Draw(t, "upstream"),
+		}
+	})
+}
+
+// referenceHolds is the slow reading of conditions.
+func referenceHolds(w When, inputTokens int64, c conditions) bool {
+	midnight := c.at.UTC().Truncate(24 * time.Hour)
+	at := TimeOfDay(c.at.Sub(midnight))
+	inside := at >= w.Start && at < w.End
+	if w.End <= w.Start {
+		inside = at >= w.Start || at < w.End
+	}
+	tier := c.tier
+	if tier == "" {
+		tier = "standard"
+	}
+	long := w.InputOver == 0 || inputTokens > w.InputOver || (w.Inclusive && inputTokens == w.InputOver)
+	return inside && long && (w.Days == 0 || w.Days.Has(midnight.Weekday())) && (w.ServiceTier == "" || w.ServiceTier == tier) &&
+		(w.Region == "" || w.Region == c.region) && (w.Speed == "" || w.Speed == c.speed) && (w.Upstream == "" || w.Upstream == c.upstream)
 }
 
 func anyTimeOfDay() *rapid.Generator[time.Time] {
@@ -87,8 +141,8 @@ var standIns = map[Dimension]Dimension{
 }
 
 // referenceRates is the slow reading of a price: its rates with those of every tier reached, lowest first, and of all
-// hours that hold put over them.
-func referenceRates(p Price, inputTokens int64, when time.Time) Rates {
+// overrides that hold put over them, scaled where they are no fees.
+func referenceRates(p Price, inputTokens int64, c conditions) Rates {
 	rates := Rates{}
 	put := func(over Rates) {
 		for d, r := range over {
@@ -103,16 +157,20 @@ func referenceRates(p Price, inputTokens int64, when time.Time) Rates {
 			put(tier.Rates)
 		}
 	}
-	midnight := when.UTC().Truncate(24 * time.Hour)
-	at := TimeOfDay(when.Sub(midnight))
+	var multipliers []Factor
 	for _, o := range p.Overrides {
-		inside := at >= o.When.Start && at < o.When.End
-		if o.When.End <= o.When.Start {
-			inside = at >= o.When.Start || at < o.When.End
-		}
-		if inside {
+		if referenceHolds(o.When, inputTokens, c) {
 			put(o.Rates)
+			multipliers = append(multipliers, o.Multiplier)
 		}
+	}
+	for d, r := range rates {
+		for _, m := range multipliers {
+			if d != DimensionWebSearch && d != DimensionRequest {
+				r = r.By(m)
+			}
+		}
+		rates[d] = r
 	}
 	return rates
 }
@@ -132,13 +190,13 @@ func TestCostAgainstReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyPrice().Draw(t, "price")
 		u := anyUsage().Draw(t, "usage")
-		when := anyTimeOfDay().Draw(t, "when")
+		c := anyConditions().Draw(t, "conditions")
 		table, err := p.compile()
 		if err != nil {
 			t.Fatalf("compile: %v", err)
 		}
-		rates := referenceRates(p, u.InputTokens(), when)
-		lines, total, complete := table.cost(&u, &conditions{at: when})
+		rates := referenceRates(p, u.InputTokens(), c)
+		lines, total, complete := table.cost(&u, &c)
 		var sum Money
 		counted, unpriced := int64(0), false
 		for _, line := range lines {
@@ -177,6 +235,9 @@ func TestCostIsMonotone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyPrice().Draw(t, "price")
+		for i := range p.Overrides {
+			p.Overrides[i].When.InputOver = 0 // an override may be cheaper, which a long input is not
+		}
 		table, err := p.compile()
 		if err != nil {
 			t.Fatalf("compile: %v", err)
@@ -192,9 +253,9 @@ func TestCostIsMonotone(t *testing.T) {
 				*field += anyQuantity().Draw(t, "by")
 			}
 		}
-		when := anyTimeOfDay().Draw(t, "when")
-		_, low, _ := table.cost(&less, &conditions{at: when})
-		_, high, _ := table.cost(&more, &conditions{at: when})
+		c := anyConditions().Draw(t, "conditions")
+		_, low, _ := table.cost(&less, &c)
+		_, high, _ := table.cost(&more, &c)
 		if high.Less(low) {
 			t.Errorf("%+v costs %s, and %+v only %s", less, low, more, high)
 		}

@@ -57,6 +57,7 @@ func anyRequest() *rapid.Generator[wire.Request] {
 			r.Images, r.Audios = few.Draw(t, "images"), few.Draw(t, "audios")
 			r.Videos, r.Files = few.Draw(t, "videos"), few.Draw(t, "files")
 		}
+		r.ServiceTier, r.Speed = anyTier.Draw(t, "tier"), anySpeed.Draw(t, "speed")
 		if rapid.Bool().Draw(t, "fallback") {
 			r.Models = []string{"m", "n", "o"}
 		}
@@ -109,12 +110,16 @@ func TestMostIsTheMost(t *testing.T) {
 			served = &models[rapid.IntRange(0, 2).Draw(t, "served by")]
 		}
 		_, table := m.price(anywhere, served.Name, noon)
-		when := anyTimeOfDay().Draw(t, "start")
+		under := anyConditions().Draw(t, "served under")
+		under.tier, under.speed = "", ""
+		if rapid.Bool().Draw(t, "as asked") {
+			under.tier, under.speed = r.ServiceTier, r.Speed
+		}
 		bounds := measure(&r, generic, served.Name, served)
 		check := func(use func(inputs, outputs []*int64)) {
 			u := Usage{Requests: 1, WebSearches: bounds.searches}
 			use(kindsOf(&r, served, &u))
-			if _, cost, _ := table.cost(&u, &conditions{at: when}); q.Most.Less(cost) {
+			if _, cost, _ := table.cost(&u, &under); q.Most.Less(cost) {
 				t.Errorf("%s may cost %s at most, and %+v costs %s", served.Name, q.Most, u, cost)
 			}
 		}
