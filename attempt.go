@@ -41,6 +41,7 @@ type attempt struct {
 	connecting, connected atomic.Bool
 	trace                 httptrace.ClientTrace
 	stripUsage            bool        // the usage chunk was asked for by farebox, not by the caller
+	signed                bool        // the request's body is part of a signature: it cannot be edited
 	returned              atomic.Bool // the transport below has
 	ended                 atomic.Bool
 }
@@ -49,7 +50,7 @@ type attempt struct {
 func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*attempt, error) {
 	a := &attempt{
 		meter: m, ctx: req.Context(), ep: known.ep, format: known.format, body: body, call: callFromContext(req.Context()),
-		run: runFromContext(req.Context()),
+		run: runFromContext(req.Context()), signed: isSigned(req.Header),
 	}
 	op := known.route.Operation
 	var unreadable error
@@ -113,7 +114,7 @@ func (a *attempt) outgoing(req *http.Request, body []byte) *http.Request {
 		body = a.fitted
 	}
 	body = a.capPrice(body)
-	if a.request.Stream && !a.request.IncludeUsage && a.ep.provider.streamUsage == usageOnRequest && !a.meter.leaveUsage {
+	if a.request.Stream && !a.signed && !a.request.IncludeUsage && a.ep.provider.streamUsage == usageOnRequest && !a.meter.leaveUsage {
 		if edited, err := a.format.IncludeUsage(body); err == nil {
 			body, a.stripUsage = edited, true
 			a.receipt.Edits = append(a.receipt.Edits, editIncludeUsage)

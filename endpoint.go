@@ -274,13 +274,18 @@ func (e *endpoint) authorize(h http.Header) {
 	maps.Copy(h, known.header)
 }
 
+// awsSignature begins the Authorization of a request that is signed AWS's way (version 4), its body included.
+const awsSignature = "AWS4-HMAC-SHA256"
+
+func isSigned(h http.Header) bool { return strings.HasPrefix(h.Get("Authorization"), awsSignature) }
+
 // keyOf finds the key that a request carries, whatever client made it.
 func keyOf(h http.Header) string {
 	authorization := h.Get("Authorization")
 	if bearer, ok := strings.CutPrefix(authorization, "Bearer "); ok {
 		return bearer
 	}
-	if signed, ok := strings.CutPrefix(authorization, "AWS4-HMAC-SHA256 Credential="); ok {
+	if signed, ok := strings.CutPrefix(authorization, awsSignature+" Credential="); ok {
 		id, _, _ := strings.Cut(signed, "/") // the access key's id: a signature is another one each time
 		return id
 	}

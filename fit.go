@@ -16,7 +16,7 @@ const fitTries = 4
 // fit lowers the output limit to what is affordable and holds that, or returns the refusal.
 func (a *attempt) fit(body []byte, refused *BudgetError) error {
 	limiter, ok := a.format.(wire.OutputLimiter)
-	if !ok {
+	if !ok || a.signed {
 		return refused
 	}
 	g, full := &a.meter.guard, a.quoted

@@ -3,8 +3,11 @@
 package cohere
 
 import (
+	"fmt"
 	"net/http"
+	"strconv"
 
+	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
 	"github.com/farebox-go/farebox/internal/wire/failure"
 	"github.com/farebox-go/farebox/internal/wire/request"
@@ -41,6 +44,14 @@ func (Format) Recognise(to wire.Target) (route wire.Route, ok bool) {
 
 // IncludeUsage implements [wire.Format]: usage is always there.
 func (Format) IncludeUsage(body []byte) ([]byte, error) { return body, nil }
+
+// LimitOutput implements [wire.OutputLimiter].
+func (Format) LimitOutput(of *wire.Request, body []byte, limit int64, _ bool) ([]byte, error) {
+	if of.Operation == wire.Embeddings {
+		return nil, fmt.Errorf("cohere: a request for %s has no output limit", of.Operation)
+	}
+	return jsonwalk.Set(body, strconv.FormatInt(limit, 10), "max_tokens")
+}
 
 // ReadHeaders implements [wire.Format]. num_tokens counts what was processed, which is not what is billed.
 func (Format) ReadHeaders(of *wire.Request, head http.Header, a *wire.Answer) {

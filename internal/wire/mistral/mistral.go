@@ -4,7 +4,9 @@ package mistral
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
@@ -175,6 +177,14 @@ func (s *stream) Event(name, data []byte) (usageOnly bool) {
 
 // IncludeUsage implements [wire.Format]: usage is always there.
 func (Format) IncludeUsage(body []byte) ([]byte, error) { return body, nil }
+
+// LimitOutput implements [wire.OutputLimiter].
+func (Format) LimitOutput(of *wire.Request, body []byte, limit int64, _ bool) ([]byte, error) {
+	if of.Operation != wire.Chat {
+		return nil, fmt.Errorf("mistral: a request for %s has no output limit", of.Operation)
+	}
+	return jsonwalk.Set(body, strconv.FormatInt(limit, 10), "completion_args", "max_tokens")
+}
 
 // ReadHeaders implements [wire.Format].
 func (Format) ReadHeaders(of *wire.Request, head http.Header, a *wire.Answer) {

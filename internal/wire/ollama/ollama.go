@@ -2,7 +2,9 @@
 package ollama
 
 import (
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
@@ -113,6 +115,14 @@ func (Format) NewStreamReader(of *wire.Request) wire.StreamReader {
 
 // IncludeUsage implements [wire.Format]: usage is always there.
 func (Format) IncludeUsage(body []byte) ([]byte, error) { return body, nil }
+
+// LimitOutput implements [wire.OutputLimiter].
+func (Format) LimitOutput(of *wire.Request, body []byte, limit int64, _ bool) ([]byte, error) {
+	if of.Operation == wire.Embeddings {
+		return nil, fmt.Errorf("ollama: a request for %s has no output limit", of.Operation)
+	}
+	return jsonwalk.Set(body, strconv.FormatInt(limit, 10), "options", "num_predict")
+}
 
 // ReadHeaders implements [wire.Format].
 func (Format) ReadHeaders(of *wire.Request, head http.Header, a *wire.Answer) {

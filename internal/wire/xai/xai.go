@@ -4,7 +4,9 @@ package xai
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
@@ -117,6 +119,14 @@ func (Format) NewStreamReader(*wire.Request) wire.StreamReader {
 
 // IncludeUsage implements [wire.Format]: usage is always there.
 func (Format) IncludeUsage(body []byte) ([]byte, error) { return body, nil }
+
+// LimitOutput implements [wire.OutputLimiter].
+func (Format) LimitOutput(of *wire.Request, body []byte, limit int64, _ bool) ([]byte, error) {
+	if of.Operation != wire.Chat {
+		return nil, fmt.Errorf("xai: a request for %s has no output limit", of.Operation)
+	}
+	return jsonwalk.Set(body, strconv.FormatInt(limit, 10), "max_tokens")
+}
 
 // ReadHeaders implements [wire.Format].
 func (Format) ReadHeaders(of *wire.Request, head http.Header, a *wire.Answer) {
