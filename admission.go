@@ -97,6 +97,7 @@ func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
 			a.quoted = a.meter.quote(a.ep, &a.request, p, now)
 		}
 	}
+	a.startPace()
 	if repeat {
 		if err := g.check(&a.hold, by, &a.quoted, now); err != nil {
 			return err

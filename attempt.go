@@ -44,6 +44,7 @@ type attempt struct {
 	signed                bool        // the request's body is part of a signature: it cannot be edited
 	returned              atomic.Bool // the transport below has
 	ended                 atomic.Bool
+	cut                   atomic.Pointer[BudgetCutError] // for want of budget; nil: it was not
 }
 
 // newAttempt prices a request and holds its money, or refuses it.
@@ -253,6 +254,8 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 		a.charge(Held, a.quoted.Most) // until a later look at the answer says what it consumed
 	case complete:
 		a.estimate(answer)
+	case a.hold.pace.held > 0 && answer.TextBytes > 0: // cancelled, which stops the bill
+		a.estimate(answer)
 	default:
 		a.charge(Held, a.quoted.Most)
 	}
@@ -431,7 +434,7 @@ func (a *attempt) compute() bool {
 func (a *attempt) settle(source Source, total, charge Money) {
 	a.receipt.Source, a.receipt.Cost = source, total
 	a.receipt.Budgets = a.hold.settle(&spent{total: total, charge: charge, tokens: a.tokens()}, time.Now())
-	if a.hold.n > 0 && a.quoted.Most.Less(total) {
+	if a.hold.n > 0 && (a.quoted.Most.Less(total) || a.receipt.Source != Held && !a.hold.covers(total)) {
 		a.receipt.Flags = append(a.receipt.Flags, FlagOverrun)
 	}
 }
@@ -447,7 +450,7 @@ func (a *attempt) tokens() int64 {
 // charge leaves the hold spent in full: the outcome, or its cost, is not known. What is known to have been spent beyond
 // the hold is booked as well.
 func (a *attempt) charge(source Source, cost Money) {
-	if a.quoted.Most.Less(cost) {
+	if a.quoted.Most.Less(cost) || !a.hold.covers(cost) {
 		a.settle(source, cost, cost)
 		return
 	}

@@ -140,10 +140,30 @@ func (b *meteredBody) Read(p []byte) (n int, err error) {
 	b.mu.Lock()
 	b.reading = true
 	b.mu.Unlock()
+	if cut := b.attempt.cut.Load(); cut != nil {
+		return 0, cut
+	}
 	err = errPanicked // unless Read returns
-	defer func() { b.took(p[:n], err) }()
+	defer func() {
+		if b.took(p[:n], err); err == nil {
+			err = b.cutOff()
+		}
+	}()
 	n, err = b.reader.Read(p)
 	return n, err
+}
+
+// cutOff ends the answer where a budget has cut it; nil: it has not.
+func (b *meteredBody) cutOff() error {
+	cut := b.attempt.cut.Load()
+	if cut == nil {
+		return nil
+	}
+	_ = b.source.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(false)
+	return cut
 }
 
 // took scans what a Read has passed on, and settles the attempt where that was the end.

@@ -32,6 +32,8 @@ type Budget struct {
 	MaxValues int
 	// WhenFull says what becomes of a call that does not fit; the zero value refuses it.
 	WhenFull WhenFull
+	// Hold says how much is set aside for a call in flight; the zero value holds the most that it can cost.
+	Hold HoldPolicy
 	// MinOutputTokens is the floor of [Fit]: an output limit is never lowered below it. 0 is 64.
 	MinOutputTokens int64
 	// TolerancePercent lets more calls fly at a time: the most that all of them can cost may pass the cap by so many
@@ -97,6 +99,8 @@ func (b Budget) limit() (guard.Limit, error) {
 		return guard.Limit{}, fmt.Errorf("budget %q: a cap of requests per call: every call is one", b.Name)
 	case !b.WhenFull.isKnown():
 		return guard.Limit{}, fmt.Errorf("budget %q: WhenFull %q is not known: want Refuse, Fit, Degrade or Wait", b.Name, b.WhenFull)
+	case b.Hold != "" && b.Hold != WorstCase && b.Hold != Progressive:
+		return guard.Limit{}, fmt.Errorf("budget %q: Hold %q is not known: want WorstCase or Progressive", b.Name, b.Hold)
 	case b.MinOutputTokens < 0:
 		return guard.Limit{}, fmt.Errorf("budget %q: MinOutputTokens %d is negative", b.Name, b.MinOutputTokens)
 	case b.TolerancePercent < 0 || b.TolerancePercent > 100:

@@ -37,6 +37,7 @@ func TestBadBudgets(t *testing.T) {
 		{"negative tokens", []farebox.Budget{{Name: "b", Tokens: -1}}, "-1 tokens"},
 		{"requests per call", []farebox.Budget{{Name: "b", Requests: 1, Window: farebox.PerCall}}, "every call is one"},
 		{"unknown WhenFull", []farebox.Budget{{Name: "b", WhenFull: "panic"}}, `WhenFull "panic" is not known`},
+		{"unknown Hold", []farebox.Budget{{Name: "b", Hold: "loose"}}, `Hold "loose" is not known`},
 		{"negative floor", []farebox.Budget{{Name: "b", MinOutputTokens: -1}}, "MinOutputTokens -1"},
 		{"tolerance", []farebox.Budget{{Name: "b", TolerancePercent: 101}}, "TolerancePercent 101"},
 		{"falling thresholds", []farebox.Budget{{Name: "b", Thresholds: []int{80, 50}}}, "Thresholds [80 50]"},

@@ -188,6 +188,10 @@ func (c *call) failure(ctx context.Context, err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
 	}
+	var cut *BudgetCutError
+	if errors.As(err, &cut) {
+		return &BudgetCutError{Budget: cut.Budget, Value: cut.Value, Reason: cut.Reason} // its receipts are the call's
+	}
 	if cause := context.Cause(ctx); errors.Is(cause, errAttemptTimeout) {
 		err = cause
 	}

@@ -22,6 +22,8 @@ type Endpoint struct {
 	keyLabel string
 	billing  *billing       // nil: as the provider's price list says
 	secrets  func() secrets // nil: none
+
+	cancellable bool // see WithCancellableStreams
 }
 
 // secrets stand behind a function because fmt asks no method of a field that is not exported, and follows a pointer
@@ -87,6 +89,14 @@ func (e Endpoint) WithName(name string) Endpoint {
 // a proxy, a test server.
 func (e Endpoint) WithBaseURL(baseURL string) Endpoint {
 	e.baseURL = baseURL
+	return e
+}
+
+// WithCancellableStreams says that a stream of the endpoint which is cancelled is billed no further, so that [Progressive]
+// budgets may cut it. farebox knows it of OpenAI, Azure, Anthropic, Together AI, DeepSeek and a few others; say it of a
+// server of your own.
+func (e Endpoint) WithCancellableStreams() Endpoint {
+	e.cancellable = true
 	return e
 }
 

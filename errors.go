@@ -8,8 +8,9 @@ import (
 )
 
 // What can go wrong, for errors.Is. A call's error matches exactly one of ErrRefused (farebox refused; nothing was
-// sent), ErrProvider (the provider said so) and ErrNetwork (no answer, or only part of one), or none of them where
-// the request itself could not be built. Where a call made several attempts, its error is that of the last one.
+// sent), ErrProvider (the provider said so), ErrNetwork (no answer, or only part of one) and ErrBudgetCut (farebox cut the
+// stream), or none of them where the request itself could not be built. Where a call made several attempts, its error is
+// that of the last one.
 var (
 	// ErrRefused: farebox refused the attempt before a byte of it reached the network. An earlier attempt of the same call
 	// may have been sent: [ReceiptsOf] has it, and the error's text says so.
@@ -120,6 +121,9 @@ func withReceipts(err error, receipts []Receipt) error {
 	case *NetworkError:
 		e.receipts = receipts
 		return e
+	case *BudgetCutError:
+		e.receipts = receipts
+		return e
 	}
 	if err == nil || len(receipts) == 0 {
 		return err
@@ -146,6 +150,8 @@ func errorType(err error) string {
 		return api.ErrorType()
 	case errors.As(err, &refused):
 		return "refused." + string(refused.Reason)
+	case errors.Is(err, ErrBudgetCut):
+		return "budget_cut"
 	case errors.Is(err, ErrRefused):
 		return "refused"
 	}

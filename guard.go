@@ -70,6 +70,7 @@ type hold struct {
 	held     [guard.MaxPostings]int64 // in each budget's unit
 	booked   [guard.MaxPostings]int64 // once the hold has ended
 	n        int
+	pace     pace
 	share    allowance.Hold // of what the store has granted
 	revision int            // of the guard, when the budgets were collected
 	// wouldRefuse says that a budget that only observes would have refused, unbacked that the store could not be asked.
@@ -229,28 +230,46 @@ func (g *Guard) forgive(h *hold, refused *BudgetError) {
 // postings asks every budget of the hold for what the call may take of it.
 func (h *hold) postings(in *[guard.MaxPostings]guard.Posting, q *quoted) []guard.Posting {
 	for i, b := range h.budgets[:h.n] {
-		most, likely := q.takes(b.unit())
+		most, likely := q.takes(b.unit(), b.outputHeld(&h.pace))
 		h.held[i] = most
 		in[i] = guard.Posting{Counter: h.counters[i], Amount: most, Likely: likely}
 	}
 	return in[:h.n]
 }
 
-// takes is the most that a call can take of a budget, in its unit, and how much of that is likely.
-func (q *quoted) takes(unit Unit) (most, likely int64) {
+// allOutput stands for as much output as the quote allows for.
+const allOutput = -1
+
+// outputHeld is how much of a call's output a budget holds.
+func (b *budget) outputHeld(p *pace) int64 {
+	if b.Hold == Progressive && p.held > 0 {
+		return p.held
+	}
+	return allOutput
+}
+
+// takes is the most that a call can take of a budget, in its unit, up to so many tokens of output, and how much of that is
+// likely.
+func (q *quoted) takes(unit Unit, output int64) (most, likely int64) {
 	switch unit {
 	case UnitTokens:
-		return saturatingAdd(q.MostInputTokens, q.MostOutputTokens), saturatingAdd(q.InputTokens, min(q.MostOutputTokens, expectedOutputTokens))
+		if output == allOutput {
+			output = q.MostOutputTokens
+		}
+		return saturatingAdd(q.MostInputTokens, output), saturatingAdd(q.InputTokens, min(output, expectedOutputTokens))
 	case UnitRequests:
 		return 1, 1
 	}
-	return q.Most.nanosUp(), q.Expected.nanosUp()
+	if output == allOutput {
+		return q.Most.nanosUp(), q.Expected.nanosUp()
+	}
+	return q.mostWith(output).nanosUp(), q.Expected.nanosUp()
 }
 
 // refuse words a refusal that no counter was asked about.
 func (b *budget) refuse(reason RefusalReason, value string, by *spender, q *quoted) *BudgetError {
 	e := &BudgetError{Reason: reason, Budget: b.Name, Value: value, Endpoint: by.endpoint, Model: by.model, Unit: b.unit()}
-	e.AskedCount, _ = q.takes(e.Unit)
+	e.AskedCount, _ = q.takes(e.Unit, allOutput)
 	if e.Counts.Cap = b.cap(); e.Unit == UnitUSD {
 		e.Cap, e.Asked, e.Counts.Cap, e.AskedCount = b.Cap, q.Most, 0, 0
 	}

@@ -70,7 +70,11 @@ func (s *streamScanner) event(name, data []byte) (usageOnly bool) {
 	if r := &s.attempt.receipt; r.TimeToFirstChunk == 0 {
 		r.TimeToFirstChunk = time.Since(s.attempt.begun)
 	}
-	return s.reader.Event(name, data)
+	usageOnly = s.reader.Event(name, data)
+	if s.attempt.hold.pace.held > 0 && s.reader.Answer().FinishReason == "" {
+		s.attempt.keepPace(s.reader.Answer().TextBytes)
+	}
+	return usageOnly
 }
 
 func (s *streamScanner) write(p []byte) {
