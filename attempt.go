@@ -70,12 +70,14 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 		m.open.Done()
 		return nil, err
 	}
+	m.events.watch(a, now)
 	repeat := a.call == nil && m.refused.repeats(req, body, now)
 	if err := a.holdMoney(body, now, repeat); err != nil {
 		a.run.leave()
 		m.open.Done()
 		if !repeat {
 			m.telemetry.refused(a.ctx, a, err)
+			m.events.refused(a, err)
 			m.refused.add(req, body, now)
 		}
 		return nil, err
@@ -491,6 +493,7 @@ func (a *attempt) finish() {
 		a.meter.unsettled.keep(a)
 	}
 	a.meter.guard.record(&a.hold, a.spender(), r, time.Now())
+	a.meter.events.ended(r)
 	a.meter.record(a.ctx, r)
 	a.meter.telemetry.ended(a)
 	a.ctx, a.call = nil, nil // both lead to the request, prompt and all

@@ -108,7 +108,7 @@ func (b Budget) limit() (guard.Limit, error) {
 	}
 	limit := guard.Limit{
 		Cap: b.cap(), Window: window, Observe: b.Observe,
-		Tolerance: int64(b.TolerancePercent) * 10_000, Thresholds: b.thresholds(), Owner: b.Name,
+		Tolerance: int64(b.TolerancePercent) * 10_000, Thresholds: b.thresholds(), Owner: limitOwner{b.Name, b.unit()},
 	}
 	for i, t := range limit.Thresholds {
 		if t < 1 || i > 0 && t <= limit.Thresholds[i-1] || len(limit.Thresholds) > maxThresholds {

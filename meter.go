@@ -48,6 +48,8 @@ type Meter struct {
 	}
 	open    sync.WaitGroup // attempts in flight
 	closing chan struct{}  // closed when Close is called
+	events  *events
+	closers []func() // of what options have opened
 	closed  struct {
 		sync.Mutex
 		yes  bool
@@ -122,6 +124,10 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		return nil, fmt.Errorf("farebox: telemetry: %w", err)
 	}
 	m.refresher = startRefresh(config.refresh, m.catalog, m.logger)
+	m.closers = config.closers
+	if m.events = newEvents(config, m.logger); len(m.events.queues) > 0 {
+		m.guard.core.Notify = m.events.crossed
+	}
 	return m, nil
 }
 
@@ -287,7 +293,10 @@ func (m *Meter) shut(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("farebox: calls in flight: %w", ctx.Err())
 	}
-	err = errors.Join(err, m.closeStores(ctx))
+	err = errors.Join(err, m.closeStores(ctx), m.events.close(ctx))
+	for _, closeOne := range m.closers {
+		closeOne()
+	}
 	for _, sink := range m.sinks {
 		err = errors.Join(err, safely(sink.Close))
 	}

@@ -52,6 +52,9 @@ type meterConfig struct {
 
 	leaveUsage      bool
 	leaveMaxPrice   bool
+	events          []eventHandler
+	closers         []func() // of what options have opened
+	loops           loopConfig
 	refuseUnmetered bool
 	receiptHeaders  bool
 	decoders        map[string]decoder
