@@ -57,6 +57,7 @@ func (s *streamReader) members(r *jsonwalk.Reader, data []byte) {
 			s.message(r)
 		case "usage":
 			s.usage(r)
+			s.tally.tell(a)
 		case "error":
 			if raw := r.Raw(); raw != nil && !failure.IsNothing(raw) {
 				fail(a, failure.Of(raw))
@@ -70,7 +71,9 @@ func (s *streamReader) members(r *jsonwalk.Reader, data []byte) {
 			r.TextInto(&a.Model)
 		}
 	}
-	a.Done = a.Done || completion && stopped
+	if a.Done = a.Done || completion && stopped; a.Done && !a.UsageSeen {
+		s.tally.tell(a)
+	}
 }
 
 // deltaMembers reads the members of a delta, from where it stands in it.
@@ -113,7 +116,8 @@ func (s *streamReader) message(r *jsonwalk.Reader) {
 	}
 }
 
-// usage takes a usage object. The counts of the last one are those of the whole answer.
+// usage takes a usage object. The counts of the last one are those of the whole answer; what a message begins with is none
+// of its usage yet.
 func (s *streamReader) usage(r *jsonwalk.Reader) {
 	if r.Kind() != jsonwalk.Object {
 		return
@@ -124,7 +128,6 @@ func (s *streamReader) usage(r *jsonwalk.Reader) {
 	}
 	object := jsonwalk.NewReader(raw)
 	s.tally.read(&object)
-	s.tally.tell(&s.answer)
 	s.answer.RawUsage = withMembers(s.answer.RawUsage[:0], raw, s.start)
 	if s.start == nil {
 		s.start = append([]byte{}, raw...)
