@@ -1,0 +1,229 @@
+// Package stores_test kills processes, and cuts what they are connected to, while they spend money under caps that a store
+// keeps: real processes, real signals, real servers, and a provider that keeps its own account of what it has billed.
+package stores_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farebox-go/farebox"
+	"github.com/farebox-go/farebox/store"
+	redisstore "github.com/farebox-go/farebox/store/redis"
+	sqlstore "github.com/farebox-go/farebox/store/sql"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
+	openai "github.com/sashabaranov/go-openai"
+	_ "modernc.org/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	if plan := os.Getenv("FAREBOX_TEST_SPENDER"); plan != "" {
+		spend(plan)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// spender is what a process is told: where to spend, under what cap, kept where.
+type spender struct {
+	Provider   string
+	Kind, Name string // of the store
+	Cap        farebox.Money
+	Workers    int
+	Calls      int // of each worker; 0: until it is killed
+	Timeout    time.Duration
+	GivesUp    bool // on some calls, so that nobody learns what they cost
+}
+
+// The model's calls cost $0.001 for each output token, of which an answer has as many as it likes up to its limit.
+const (
+	model      = "spender"
+	tokenNanos = 1_000_000
+	mostTokens = 100
+)
+
+var ctx = context.Background()
+
+// spend is the life of a process that spends: it makes calls, some of which it gives up on, and says how they went.
+func spend(plan string) {
+	var s spender
+	fail(json.Unmarshal([]byte(plan), &s))
+	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options()...)
+	fail(err)
+	fmt.Println("ready")
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until the others are, too
+	var served, refused, away atomic.Int64
+	var all sync.WaitGroup
+	for range s.Workers {
+		all.Go(func() {
+			for n := 0; s.Calls == 0 || n < s.Calls; n++ {
+				ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+				if s.GivesUp && rand.IntN(20) == 0 {
+					time.AfterFunc(time.Duration(rand.IntN(3))*time.Millisecond, cancel)
+				}
+				_, err := client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{
+					Model: model, MaxTokens: mostTokens,
+					Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hello"}},
+				})
+				cancel()
+				switch {
+				case err == nil:
+					served.Add(1)
+				case errors.Is(err, farebox.ErrStoreUnavailable):
+					away.Add(1)
+					time.Sleep(20 * time.Millisecond)
+				case errors.Is(err, farebox.ErrBudgetExceeded):
+					refused.Add(1)
+					time.Sleep(5 * time.Millisecond)
+				}
+			}
+		})
+	}
+	all.Wait()
+	fail(client.Close(ctx))
+	fmt.Printf("served %d, refused %d, without a store %d\n", served.Load(), refused.Load(), away.Load())
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func (s *spender) options() []farebox.Option {
+	options := []farebox.Option{
+		farebox.WithRetry(farebox.Retry{MaxAttempts: 1}),
+		farebox.WithPrice(model, farebox.Rates{farebox.DimensionInput: {}, farebox.DimensionOutput: farebox.MustRate("0.001")}),
+		farebox.WithBudget(farebox.Budget{Name: "cap", Cap: s.Cap}, farebox.Budget{Name: "day", Cap: s.Cap.Mul(2), Window: farebox.Daily}),
+	}
+	if s.Kind == "journal" {
+		return append(options, farebox.WithJournal(s.Name))
+	}
+	kept, err := s.open()
+	fail(err)
+	return append(options, farebox.WithStore(kept))
+}
+
+// open opens the store of a spender, set up already.
+func (s *spender) open() (store.Store, error) {
+	switch s.Kind {
+	case "journal":
+		return store.OpenFile(s.Name + "/budgets")
+	case "redis":
+		client := redis.NewClient(&redis.Options{Addr: os.Getenv("FAREBOX_TEST_ADDRESS"), ReadTimeout: 500 * time.Millisecond, DialTimeout: 500 * time.Millisecond})
+		return redisstore.New(client, s.Name)
+	}
+	dialect := map[string]sqlstore.Dialect{"sqlite": sqlstore.SQLite, "pgx": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL}[s.Kind]
+	db, err := sql.Open(s.Kind, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(2)
+	return sqlstore.New(db, dialect)
+}
+
+// provider answers calls and keeps its own account.
+type provider struct {
+	*httptest.Server
+	billed, calls atomic.Int64
+}
+
+// newProvider starts a provider whose answers take up to a given time.
+func newProvider(t *testing.T, slowest time.Duration) *provider {
+	p := &provider{}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return // the request never came whole
+		}
+		tokens := 1 + rand.Int64N(mostTokens)
+		p.calls.Add(1)
+		p.billed.Add(tokens * tokenNanos) // whatever becomes of the answer
+		time.Sleep(rand.N(slowest))
+		fmt.Fprintf(w, `{"id":"1","object":"chat.completion","model":%q,"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],`+
+			`"usage":{"prompt_tokens":9,"completion_tokens":%d,"total_tokens":%d}}`, model, tokens, 9+tokens)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+// process is a spender at work.
+type process struct {
+	cmd    *exec.Cmd
+	begin  io.Closer
+	output chan string
+}
+
+// start starts a spender; it is ready to spend when it returns, and does from begin on.
+func start(t *testing.T, s spender, address string) *process {
+	t.Helper()
+	plan, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "FAREBOX_TEST_SPENDER="+string(plan), "FAREBOX_TEST_ADDRESS="+address)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: cmd, begin: in, output: make(chan string, 1)}
+	ready := make(chan struct{})
+	go func() {
+		buf := make([]byte, 6)
+		_, _ = io.ReadFull(out, buf)
+		close(ready)
+		rest, _ := io.ReadAll(out)
+		p.output <- string(rest)
+	}()
+	<-ready
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.output
+	_ = p.cmd.Wait()
+}
+
+// wait lets a process come to its own end.
+func (p *process) wait(t *testing.T) string {
+	t.Helper()
+	output := <-p.output
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("a spender: %v, %s", err, output)
+	}
+	return output
+}
+
+func used(t *testing.T, s store.Store, key string) int64 {
+	t.Helper()
+	balances, err := s.Balances(ctx, []store.Account{{Key: key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return balances[0].Used
+}
