@@ -70,7 +70,7 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 	var places [guard.MaxPostings]int
 	postings := make([]allowance.Posting, 0, guard.MaxPostings)
 	for i, b := range h.budgets[:h.n] {
-		if span, counted := h.Span(i); counted {
+		if span, counted := h.Span(i); counted && b.key != "" {
 			places[len(postings)] = i
 			postings = append(postings, allowance.Posting{
 				Account: store.Account{Key: b.account(h.values[i]), Window: store.Window(span)},
@@ -147,7 +147,7 @@ func (h *hold) loans(booked *[guard.MaxPostings]int64) []int64 {
 	}
 	actual := make([]int64, 0, guard.MaxPostings)
 	for i, b := range h.budgets[:h.n] {
-		if b.Window.kind != guard.PerCall {
+		if b.Window.kind != guard.PerCall && b.key != "" {
 			actual = append(actual, booked[i])
 		}
 	}

@@ -33,7 +33,7 @@ type budget struct {
 	Budget
 	counter *guard.Counter
 	group   *guard.Group
-	key     string // begins the names of its accounts in a store
+	key     string // begins the names of its accounts in a store; empty: it is in none
 }
 
 // Target names what to pause: a budget, a key (by label or hash) or an endpoint, exactly as receipts have it. Exactly one

@@ -58,6 +58,7 @@ func (m *Meter) StartRun(ctx context.Context, b Budget) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("farebox: %w", err)
 	}
+	state.key = "" // a run is this process's own
 	run := &Run{id: newID(time.Now()), guard: &m.guard, budget: state, parent: runFromContext(ctx)}
 	ctx, run.receipts = ContextWithReceipts(ctx)
 	run.ctx, run.cancel = context.WithCancelCause(context.WithValue(ctx, runKey, run))
