@@ -111,29 +111,50 @@ func (s *Scanner) step(p []byte) int {
 	if n := spaceLen(p); n > 0 {
 		return n
 	}
-	switch c := p[0]; s.state {
+	switch s.state {
 	case scanValueNext:
-		return s.begin(c)
+		return s.value(p)
 	case scanEntered:
-		return s.enterOrClose(c)
+		return s.enterOrClose(p)
 	case scanKeyNext:
-		s.pass = passState{}
-		s.expect(c == '"', scanKey)
+		return s.member(p)
 	case scanColon:
-		s.expect(c == ':', scanValueNext)
+		if p[0] == ':' {
+			s.state = scanValueNext
+			return 1
+		}
 	case scanAfter:
-		s.after(c)
-	default:
-		s.state = scanMalformed
+		return s.after(p)
 	}
+	s.state = scanMalformed
 	return 1
 }
 
-func (s *Scanner) expect(ok bool, then scanState) {
-	s.state = then
-	if !ok {
-		s.state = scanMalformed
+// value takes as much of the value that p begins with as is in it.
+func (s *Scanner) value(p []byte) int {
+	if n := s.begin(p[0]); n > 0 || s.state != scanPassing {
+		return n
 	}
+	return s.passOn(p)
+}
+
+// member takes a member's name, and the colon where it follows at once.
+func (s *Scanner) member(p []byte) int {
+	if p[0] != '"' {
+		s.state = scanMalformed
+		return 1
+	}
+	n := 1 + indexQuoteOrBackslash(p[1:])
+	if n == len(p) || p[n] != '"' { // it goes on in another piece, or has escapes
+		s.pass, s.state = passState{}, scanKey
+		return 1
+	}
+	s.named(p[1:n])
+	if n++; n < len(p) && p[n] == ':' {
+		s.state = scanValueNext
+		n++
+	}
+	return n
 }
 
 // begin decides what to do with the value that begins with c; it returns how much of that it took.
@@ -194,18 +215,19 @@ func (s *Scanner) descend(c byte) bool {
 }
 
 // enterOrClose stands before the first member or element, or the end of an empty container.
-func (s *Scanner) enterOrClose(c byte) int {
+func (s *Scanner) enterOrClose(p []byte) int {
 	f := &s.frames[s.depth-1]
-	if c == closer(f.array) {
+	if p[0] == closer(f.array) {
 		s.close()
 		return 1
 	}
-	s.state = scanKeyNext
 	if f.array {
 		s.node = s.plan.nodes[f.node].first
 		s.state = scanValueNext
+		return s.value(p)
 	}
-	return 0
+	s.state = scanKeyNext
+	return s.member(p)
 }
 
 func closer(array bool) byte {
@@ -215,9 +237,9 @@ func closer(array bool) byte {
 	return '}'
 }
 
-func (s *Scanner) after(c byte) {
+func (s *Scanner) after(p []byte) int {
 	f := &s.frames[s.depth-1]
-	switch {
+	switch c := p[0]; {
 	case c == closer(f.array):
 		s.close()
 	case c != ',':
@@ -227,7 +249,11 @@ func (s *Scanner) after(c byte) {
 		s.state = scanValueNext
 	default:
 		s.state = scanKeyNext
+		if len(p) > 1 && p[1] == '"' {
+			return 1 + s.member(p[1:])
+		}
 	}
+	return 1
 }
 
 func (s *Scanner) close() {
