@@ -56,11 +56,16 @@ func predictRoute(rest, model string) (route wire.Route, ok bool) {
 	return route, false
 }
 
-// isInteractions: only where the host is known for it; the name alone says little.
+// isInteractions: at Google, or under the version of its API elsewhere; the name alone says little.
 func isInteractions(to wire.Target, rest, last string) bool {
-	_, before := cutLast(rest)
-	known := to.Provider == "google" || to.Provider == "vertex" || strings.HasPrefix(strings.TrimPrefix(to.Path, "/"), "v1")
-	return known && (last == "interactions" || before == "interactions")
+	before, parent := cutLast(rest)
+	if last != "interactions" {
+		if parent != "interactions" {
+			return false
+		}
+		_, parent = cutLast(before)
+	}
+	return to.Provider == "google" || to.Provider == "vertex" || parent == "v1beta" || parent == "v1beta1"
 }
 
 func interactionsRoute(method, last string) (route wire.Route, ok bool) {
