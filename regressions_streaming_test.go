@@ -279,6 +279,29 @@ func TestLangChain39330_CostOnAChunkWithoutChoices(t *testing.T) {
 	}
 }
 
+// A stream that runs away is cut where the money ends: what came before stands, and the provider is told to stop.
+func TestRiskKernel124_StreamsAreCutAtTheBudget(t *testing.T) {
+	t.Parallel()
+	gone := make(chan struct{}, 1)
+	p := serve(t, streamUntilLeft(gone))
+	limit := farebox.MustMoney("0.003")
+	client := newClient(t, openAIAt(p), farebox.WithBudget(farebox.Budget{Name: "cap", Cap: limit, Hold: farebox.Progressive}))
+	request := chatRequest()
+	request.MaxTokens = 100_000 // which may cost $0.20
+	stream, err := client.CreateChatCompletionStream(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := text(stream)
+	<-gone
+	if !errors.Is(err, farebox.ErrBudgetCut) || errors.Is(err, farebox.ErrBudgetExceeded) || len(got) < 1000 {
+		t.Errorf("%d bytes, then %v", len(got), err)
+	}
+	if spent := bookedIn(t, client.Meter()); spent.IsZero() || limit.Less(spent) || !onlyReceipt(t, client.Meter()).Partial {
+		t.Errorf("%s spent of %s", spent, limit)
+	}
+}
+
 // A stream counts usage once, though several chunks carry it: the last is the total, not one more part.
 func TestBifrost3451_RunningTotalsAreNotAdded(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ type metered struct {
 	client    *http.Client
 	reconcile bool
 	waits     bool
+	streams   bool
 
 	calls    map[int]*ride
 	waiting  []*call      // that wait for room, in the order in which they came
@@ -41,7 +42,9 @@ type metered struct {
 type ride struct {
 	call    *call
 	cancel  context.CancelFunc
-	answer  chan bool // false: the connection breaks
+	answer  chan bool   // false: the connection breaks
+	chunks  chan []byte // of a stream; nil: the connection breaks
+	idle    atomic.Bool // the stream's reader waits for the next chunk
 	done    chan struct{}
 	arrived atomic.Bool
 	flew    bool // the engine knows that it arrived
@@ -54,10 +57,11 @@ const simulated = "simulated"
 // fareboxGuard makes a Meter with one budget.
 func fareboxGuard(budget farebox.Budget, reconcile bool) func(*engine) (guarded, error) {
 	return func(e *engine) (guarded, error) {
-		m := &metered{engine: e, reconcile: reconcile, waits: budget.WhenFull == farebox.Wait, calls: map[int]*ride{}, receipts: map[int]string{}}
+		m := &metered{engine: e, reconcile: reconcile, waits: budget.WhenFull == farebox.Wait, streams: budget.Hold == farebox.Progressive, calls: map[int]*ride{}, receipts: map[int]string{}}
 		budget.Name, budget.Cap = "cap", nanoDollars(e.Cap)
 		var err error
 		m.meter, err = farebox.NewMeter(farebox.WithBaseTransport(m), farebox.WithBudget(budget), farebox.WithSink(m), farebox.WithLedgerSize(1),
+			farebox.WithEndpoint(farebox.Compatible("example", "https://api.example.com/v1", "key").WithCancellableStreams()),
 			farebox.WithPrice(simulated, farebox.Rates{
 				farebox.DimensionRequest: farebox.MustRate("0.003"), farebox.DimensionInput: {}, farebox.DimensionOutput: farebox.MustPerMillion("15"),
 			}))
@@ -65,6 +69,9 @@ func fareboxGuard(budget farebox.Budget, reconcile bool) func(*engine) (guarded,
 			return nil, err
 		}
 		m.client = m.meter.HTTPClient()
+		if m.streams {
+			return &streamed{m}, nil
+		}
 		return m, nil
 	}
 }
@@ -73,14 +80,17 @@ type rideKey struct{}
 
 func (m *metered) ask(c *call) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &ride{call: c, cancel: cancel, answer: make(chan bool, 1), done: make(chan struct{})}
+	r := &ride{call: c, cancel: cancel, answer: make(chan bool, 1), chunks: make(chan []byte), done: make(chan struct{})}
 	m.calls[c.id] = r
 	ctx = farebox.ContextWithTags(context.WithValue(ctx, rideKey{}, r), farebox.Tags{"call": strconv.Itoa(c.id)})
-	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"messages":[{"role":"user","content":"go"}]}`, simulated, c.limit)
+	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%t,"messages":[{"role":"user","content":"go"}]}`, simulated, c.limit, m.streams)
 	go func() {
 		defer m.returned.Add(1)
 		defer close(r.done)
 		r.err = m.send(ctx, body)
+		if r.arrived.Load() {
+			m.flying.Add(-1)
+		}
 	}()
 	m.settle()
 }
@@ -115,9 +125,11 @@ func (m *metered) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.limit = asked.MaxTokens
-	r.arrived.Store(true)
 	m.flying.Add(1)
-	defer m.flying.Add(-1)
+	r.arrived.Store(true)
+	if m.streams {
+		return reply(req, "text/event-stream", -1, &flow{ride: r, left: req.Context().Done()}), nil
+	}
 	select {
 	case ok := <-r.answer:
 		if !ok {
@@ -129,10 +141,14 @@ func (m *metered) RoundTrip(req *http.Request) (*http.Response, error) {
 	tokens := min(r.call.length, r.limit)
 	answer := fmt.Appendf(nil, `{"id":"c","object":"chat.completion","model":%q,"choices":[{"index":0,"message":{"role":"assistant","content":"there"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":%d,"total_tokens":%d}}`,
 		simulated, tokens, tokens+1)
+	return reply(req, "application/json", int64(len(answer)), io.NopCloser(bytes.NewReader(answer))), nil
+}
+
+func reply(req *http.Request, kind string, length int64, body io.ReadCloser) *http.Response {
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-		Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: int64(len(answer)), Body: io.NopCloser(bytes.NewReader(answer)),
-	}, nil
+		Header: http.Header{"Content-Type": {kind}}, ContentLength: length, Body: body,
+	}
 }
 
 // settle waits until nothing moves any more, and tells the engine of what has become of calls.
@@ -207,9 +223,11 @@ func (m *metered) tire(r *ride) {
 
 func (m *metered) end(c *call, how outcome) {
 	r := m.calls[c.id]
-	switch how {
-	case cancelled:
+	switch {
+	case how == cancelled:
 		r.cancel()
+	case m.streams:
+		r.finish(how == answered)
 	default:
 		r.answer <- how == answered
 	}
@@ -218,6 +236,11 @@ func (m *metered) end(c *call, how outcome) {
 	if (how == answered) != (r.err == nil) {
 		m.failure = fmt.Errorf("simulation: outcome %d of a call that ended with %v", how, r.err)
 	}
+	m.landed(c)
+}
+
+// landed takes a call that has come back from the list, and looks what that means to others.
+func (m *metered) landed(c *call) {
 	for m.returned.Load() == 0 {
 		runtime.Gosched()
 	}

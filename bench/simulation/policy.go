@@ -31,6 +31,7 @@ func Policies() []Policy {
 		own("worst case, reconciled", farebox.Budget{}, true),
 		own("Fit, reconciled", farebox.Budget{WhenFull: farebox.Fit}, true),
 		own("Wait, reconciled", farebox.Budget{WhenFull: farebox.Wait}, true),
+		own("Progressive, reconciled", farebox.Budget{Hold: farebox.Progressive}, true),
 		own("5 % tolerance, reconciled", farebox.Budget{TolerancePercent: 5}, true),
 		{"check, then record", "most gateways and Go libraries", rules{}.guard},
 		{"the same, books 10 s behind", "spend logs in batches", rules{lag: 10 * time.Second}.guard},

@@ -87,6 +87,15 @@ type guarded interface {
 	books() (int64, error)
 }
 
+// A streaming guard watches answers as they come. pass gives it the next tokens of a call's stream, and says whether the
+// stream goes on: it does not where the guard has cut it. A stream that is cut or cancelled is billed for what was sent.
+type streaming interface {
+	pass(c *call, tokens int64) (goesOn bool)
+}
+
+// chunkTokens is how many tokens of a stream come at a time.
+const chunkTokens = 32
+
 // How callers behave.
 const (
 	giveUpAfter = 6                // refusals in a row
@@ -163,22 +172,65 @@ func (e *engine) admitted(c *call) {
 		e.run.Cut++
 	}
 	tokens := min(c.length, c.limit)
-	lasts := 300*time.Millisecond + time.Duration(tokens)*20*time.Millisecond + time.Duration(e.random.Int64N(int64(100*time.Millisecond)))
 	how := answered
 	switch chance := e.random.IntN(100); {
 	case chance < e.CrashPercent:
 		how = lost
 	case chance < e.CrashPercent+e.CancelPercent:
 		how = cancelled
-		lasts = time.Duration(float64(lasts) * e.random.Float64())
 	}
-	e.at(lasts, func() {
-		e.guard.end(c, how)
-		if how != answered {
-			e.at(billAfter, func() { e.guard.figure(c) })
+	reach := 1.0 // how much of the answer the caller waits for
+	if how == cancelled {
+		reach = e.random.Float64()
+	}
+	begins := 300*time.Millisecond + time.Duration(e.random.Int64N(int64(100*time.Millisecond)))
+	if s, ok := e.guard.(streaming); ok {
+		e.at(begins, func() { e.flow(c, s, 0, int64(float64(tokens)*reach), how) })
+		return
+	}
+	lasts := time.Duration(float64(begins+time.Duration(tokens)*perToken) * reach)
+	e.at(lasts, func() { e.ended(c, how) })
+}
+
+// perToken is how long a token takes to come.
+const perToken = 20 * time.Millisecond
+
+// flow passes a stream on, from the tokens that have come to where it ends.
+func (e *engine) flow(c *call, s streaming, come, end int64, how outcome) {
+	if come == end {
+		if how == cancelled {
+			e.amend(c, come)
 		}
+		e.ended(c, how)
+		return
+	}
+	more := min(chunkTokens, end-come)
+	e.at(time.Duration(more)*perToken, func() {
+		if s.pass(c, more) {
+			e.flow(c, s, come+more, end, how)
+			return
+		}
+		e.run.Cut++
+		e.amend(c, come+more)
+		e.at(billAfter, func() { e.guard.figure(c) })
 		e.next(c.caller)
 	})
+}
+
+// amend has the provider bill a stream for what was sent of it.
+func (e *engine) amend(c *call, tokens int64) {
+	e.known -= c.actual
+	c.actual = feeNanos + tokens*tokenNanos
+	e.known += c.actual
+}
+
+// ended ends a call that was sent.
+func (e *engine) ended(c *call, how outcome) {
+	e.guard.end(c, how)
+	if how != answered {
+		e.at(billAfter, func() { e.guard.figure(c) })
+	}
+	e.next(c.caller)
 }
 
 // at has something done after a while.
