@@ -133,7 +133,7 @@ var dimensions = [...]string{
 	ImageMade, Pixel, Character, AudioMS, VideoMS, Page, SearchUnit, ToolCall, Session,
 }
 
-// tokens is how many of the dimensions are priced per million; the others may have variants, but for Request.
+// tokens is how many of the dimensions are priced per million; the others may have variants.
 const tokens = 15
 
 // PerUnit reports whether a dimension is priced per single unit rather than per million.
@@ -143,7 +143,7 @@ func PerUnit(dimension string) bool { return place(dimension) >= tokens }
 func place(dimension string) int {
 	for i, known := range dimensions {
 		if base := len(known); len(dimension) >= base && dimension[:base] == known {
-			if len(dimension) == base || dimension[base] == '/' && len(dimension) > base+1 && i >= tokens && known != Request {
+			if len(dimension) == base || dimension[base] == '/' && len(dimension) > base+1 && i >= tokens {
 				return i
 			}
 		}

@@ -50,6 +50,7 @@ func addKept(models []model) []model {
 		if m.free || m.variable || m.other {
 			continue
 		}
+		m.addFees()
 		switch m.provider {
 		case "openai":
 			m.addOpenAITiers()

@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	var snapshot bytes.Buffer
-	if err := writeSnapshot(&snapshot, slices.Concat(lists.sources, keptSources), models); err != nil {
+	if err := writeSnapshot(&snapshot, slices.Concat(lists.sources, keptSources, feeSources), models); err != nil {
 		return err
 	}
 	if err := os.WriteFile(o.out, snapshot.Bytes(), 0o644); err != nil {
