@@ -97,8 +97,10 @@ const feePlaces = 1<<atWebSearch | 1<<atRequest
 
 // appendLine prices one quantity; known says that there is a rate for it.
 func (f factors) appendLine(lines []Line, d Dimension, fee bool, quantity int64, rate Rate, known bool) []Line {
-	lines = append(lines, Line{Dimension: d, Quantity: quantity, Rate: rate, Unpriced: !known})
-	if line := &lines[len(lines)-1]; known {
+	lines = append(lines, Line{}) // filled in where it lies: it is large
+	line := &lines[len(lines)-1]
+	line.Dimension, line.Quantity, line.Rate, line.Unpriced = d, quantity, rate, !known
+	if known {
 		if len(f) > 0 && !fee {
 			line.Rate, line.Factors = f.scale(rate), f
 		}
