@@ -118,9 +118,12 @@ func (d *Differential) compare(seed, number uint64, r *Result) {
 	r.Bytes += int64(len(text))
 	got, want := p.got(text), p.want(text)
 	if got == want {
-		return
+		if got = p.got(text); got == want { // what was counted before may be counted in another way
+			return
+		}
 	}
-	if known := strings.Map(Known, text); len(known) < len(text) && p.got(known) == p.want(known) {
+	newer := func(r rune) bool { return Known(r) < 0 }
+	if known := strings.Map(Known, text); strings.ContainsFunc(text, newer) && p.got(known) == p.want(known) {
 		r.Newer++
 		return
 	}

@@ -94,7 +94,7 @@ func TestWorkers(t *testing.T) {
 	t.Parallel()
 	wrong := Differential{
 		generator: Generator{vocabulary: []string{"token"}, samples: []string{"sample"}},
-		pairs:     []pair{{"none", func(string) int { return 0 }, func(text string) int { return len(text) }}},
+		pairs:     []pair{{"none", func(string) int { return 0 }, func(text string) int { return 1 + len(text) }}},
 	}
 	numbers := func(workers int) (n []uint64) {
 		for _, d := range wrong.Run(t.Context(), 7, 300, workers).Differences {
