@@ -229,7 +229,7 @@ func (a *attempt) end(answer *wire.Answer, head http.Header, whole bool) {
 		return
 	}
 	if a.earlier != nil {
-		a.settleEarlier(answer, head)
+		a.settleEarlier(answer, head, whole)
 		return
 	}
 	if isSuccess(a.receipt.Status) {

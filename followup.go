@@ -37,9 +37,9 @@ func (t *transport) followUp(req *http.Request, known *recognised) (*http.Respon
 
 // settleEarlier books what an earlier attempt cost, once a later look at its answer says so. A look that comes too early, or
 // that was not read to its end, changes nothing.
-func (a *attempt) settleEarlier(answer *wire.Answer, head http.Header) {
+func (a *attempt) settleEarlier(answer *wire.Answer, head http.Header, whole bool) {
 	a.format.ReadHeaders(&a.request, head, answer)
-	if !answer.Done || answer.Pending || !answer.UsageSeen && answer.Reported.Literal == "" {
+	if !answer.Done && !whole || answer.Pending || !answer.UsageSeen && answer.Reported.Literal == "" {
 		return
 	}
 	a.readAnswer(answer)

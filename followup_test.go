@@ -152,6 +152,17 @@ func TestBatch(t *testing.T) {
 	provider.say("/v1/messages/batches/msgbatch_1", `{"id":"msgbatch_1","processing_status":"ended"}`)
 	provider.say("/v1/messages/batches/msgbatch_1/results", line+failed+line)
 	do(t, client, "GET", url+"/msgbatch_1", "")
+	early, err := client.Get(url + "/msgbatch_1/results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(early.Body, make([]byte, len(line))); err != nil { // one line of three
+		t.Fatal(err)
+	}
+	_ = early.Body.Close()
+	if total := meter.Ledger().Total(); total.Cost.Cmp(receipts[0].Cost) != 0 {
+		t.Errorf("results that were not read to their end settled the batch: %+v", total)
+	}
 	do(t, client, "GET", url+"/msgbatch_1/results", "")
 	do(t, client, "GET", url+"/msgbatch_1/results", "")
 	want := farebox.MustMoney("0.00006") // 20 at $1 and 10 at $4 per million: the house has no other price for batches

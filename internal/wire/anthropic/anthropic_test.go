@@ -263,11 +263,11 @@ func TestBatch(t *testing.T) {
 	a := wiretest.ReadBody(anthropic.Format{}, of, []byte(results), wiretest.Whole)
 	want := wire.Usage{Input: 30, CacheRead: 3, Output: 12, Requests: 2}
 	others := []wire.Iteration{{Model: "n", Usage: wire.Usage{Input: 1, Output: 2, Requests: 1}}}
-	if !reflect.DeepEqual(a.Usage, want) || !reflect.DeepEqual(a.Iterations, others) || a.Model != "m" || a.ServiceTier != "batch" || !a.Done || a.Pending || a.Err != nil {
+	if !reflect.DeepEqual(a.Usage, want) || !reflect.DeepEqual(a.Iterations, others) || a.Model != "m" || a.ServiceTier != "batch" || a.Done || !a.UsageSeen || a.Pending || a.Err != nil {
 		t.Errorf("%+v", a)
 	}
-	if a := wiretest.ReadBody(anthropic.Format{}, of, []byte(results[:len(results)-20]), wiretest.Whole); a.Done {
-		t.Errorf("cut, and yet done: %+v", a)
+	if a := wiretest.ReadBody(anthropic.Format{}, of, []byte(results[:len(results)-20]), wiretest.Whole); a.Done || a.UsageSeen {
+		t.Errorf("cut, and yet %+v", a)
 	}
 	made := `{"id":"msgbatch_1","type":"message_batch",` + "\n" + `"processing_status":"in_progress"}`
 	if a := wiretest.ReadBody(anthropic.Format{}, of, []byte(made), wiretest.Whole); !a.Pending || !a.Done || a.ID != "msgbatch_1" || a.UsageSeen {

@@ -67,9 +67,11 @@ func (b *batchReader) Answer() *wire.Answer {
 		ended.endLine()
 	}
 	b.answer = ended.read
-	b.answer.Done = ended.line == nil && ended.lines > 0 && !ended.broken
-	b.answer.Contradictory = ended.broken
-	return &b.answer
+	a := &b.answer
+	a.Done = a.Pending // results have no end of their own: only that of the connection tells that no line is missing
+	a.Contradictory = ended.broken
+	a.UsageSeen = a.UsageSeen && !ended.broken && ended.line == nil
+	return a
 }
 
 // endLine takes what a line says.
@@ -90,8 +92,8 @@ func (b *batchReader) endLine() {
 		a.Pending = status != ""
 		return
 	}
-	if raw, found, _ := line.Value(wantBatchError); found && !failure.IsNothing(raw) {
-		fail(a, failure.Of(raw))
+	if raw, found, _ := line.Value(wantBatchError); found {
+		failure.Into(a, raw)
 	}
 	raw, found, over := line.Value(wantResultUsage)
 	b.broken = b.broken || over

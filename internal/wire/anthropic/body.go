@@ -77,9 +77,9 @@ func (b *bodyReader) collect() {
 		a.RawUsage = append(a.RawUsage[:0], raw...)
 	}
 	if raw, found, over := b.scanner.Value(wantError); over {
-		fail(a, wire.Error{Message: "an error too large to be read"})
-	} else if found && !failure.IsNothing(raw) {
-		fail(a, failure.Of(raw))
+		failure.Into(a, []byte(`"an error too large to be read"`))
+	} else if found {
+		failure.Into(a, raw)
 	}
 	a.TextBytes = 0
 	for want := wantText; want < len(bodyWants); want++ {
@@ -92,12 +92,5 @@ func (b *bodyReader) text(want int, dst *string) {
 	if raw, found, _ := b.scanner.Value(want); found {
 		r := jsonwalk.NewReader(raw)
 		r.TextInto(dst)
-	}
-}
-
-// fail takes an error inside an answer. The first one counts.
-func fail(a *wire.Answer, e wire.Error) {
-	if a.Err == nil {
-		a.Err = &e
 	}
 }

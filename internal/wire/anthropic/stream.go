@@ -59,9 +59,7 @@ func (s *streamReader) members(r *jsonwalk.Reader, data []byte) {
 			s.usage(r)
 			s.tally.tell(a)
 		case "error":
-			if raw := r.Raw(); raw != nil && !failure.IsNothing(raw) {
-				fail(a, failure.Of(raw))
-			}
+			failure.Into(a, r.Raw())
 		case "completion": // of the older text completions, which also state their model and why they stop
 			completion = true
 			s.count(r)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/failure"
 	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
@@ -83,7 +84,7 @@ func (t *transcript) Answer() *wire.Answer {
 		r.TextInto(&a.Model)
 	}
 	if raw, found, _ := t.scanner.Value(wantError); found {
-		fail(a, raw)
+		failure.Into(a, raw)
 	}
 	if raw, found, _ := t.scanner.Value(wantUsage); found && tell(a, raw) {
 		return a

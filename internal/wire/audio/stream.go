@@ -30,14 +30,14 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 		case "usage":
 			s.usage(r.Raw())
 		case "error":
-			fail(a, r.Raw())
+			failure.Into(a, r.Raw())
 		}
 	}
 	switch kind {
 	case "speech.audio.done", "transcript.text.done":
 		a.Done = true
 	case "error":
-		fail(a, data)
+		failure.Into(a, data)
 	}
 	return false
 }
@@ -47,13 +47,5 @@ func (s *streamReader) usage(raw []byte) {
 		u := &s.answer.Usage // of speech all output is sound, whatever details say
 		u.AudioOutput += u.Output
 		u.Output = 0
-	}
-}
-
-// fail takes an error inside an answer. The first one counts.
-func fail(a *wire.Answer, raw []byte) {
-	if a.Err == nil && raw != nil && !failure.IsNothing(raw) {
-		e := failure.Of(raw)
-		a.Err = &e
 	}
 }

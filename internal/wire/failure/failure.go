@@ -50,6 +50,14 @@ func IsNothing(raw []byte) bool {
 	return false
 }
 
+// Into takes an error inside an answer, as it is written; null and the like are none. The first one counts.
+func Into(a *wire.Answer, raw []byte) {
+	if a.Err == nil && raw != nil && !IsNothing(raw) {
+		e := Of(raw)
+		a.Err = &e
+	}
+}
+
 // errorFields gathers an error. Of what is said twice the first counts: the inner object says more than the one
 // around it, and is read into an errorFields of its own.
 type errorFields struct {

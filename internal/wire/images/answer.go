@@ -64,7 +64,7 @@ func (b *bodyReader) value(want int, raw []byte) {
 	case wantUsage:
 		b.drawn.usage(&b.read, raw)
 	case wantError:
-		fail(&b.read, raw)
+		failure.Into(&b.read, raw)
 	case wantSize:
 		r.TextInto(&b.drawn.size)
 	case wantQuality:
@@ -146,7 +146,7 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 		case "usage":
 			s.usage(r.Raw())
 		case "error":
-			fail(a, r.Raw())
+			failure.Into(a, r.Raw())
 		}
 	}
 	switch kind {
@@ -154,7 +154,7 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 		s.finished++
 		a.Done = s.finished >= max(s.of.Choices, 1)
 	case "error":
-		fail(a, data)
+		failure.Into(a, data)
 	}
 	return false
 }
@@ -170,12 +170,4 @@ func (s *streamReader) usage(raw []byte) {
 	u.CacheRead += before.CacheRead
 	u.Output += before.Output
 	u.ImageOutput += before.ImageOutput
-}
-
-// fail takes an error inside an answer. The first one counts.
-func fail(a *wire.Answer, raw []byte) {
-	if a.Err == nil && raw != nil && !failure.IsNothing(raw) {
-		e := failure.Of(raw)
-		a.Err = &e
-	}
 }

@@ -3,6 +3,7 @@ package responses
 import (
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/failure"
 	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
@@ -87,7 +88,7 @@ func (b *bodyReader) Answer() *wire.Answer {
 func (b *bodyReader) value(want int, raw []byte) {
 	if raw == nil {
 		if want == wantError {
-			fail(&b.read, []byte(`"an error too large to be read"`))
+			failure.Into(&b.read, []byte(`"an error too large to be read"`))
 		}
 		return
 	}
@@ -114,7 +115,7 @@ func (b *bodyReader) value(want int, raw []byte) {
 	case wantToolUsage:
 		o.toolUsage(&r)
 	case wantError:
-		fail(a, raw)
+		failure.Into(a, raw)
 	case wantItem:
 		r.TextInto(&text)
 		o.work.itemType(text)

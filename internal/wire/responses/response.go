@@ -3,7 +3,6 @@ package responses
 import (
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
-	"github.com/farebox-go/farebox/internal/wire/failure"
 	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
@@ -152,13 +151,5 @@ func (o *response) searches(r *jsonwalk.Reader) {
 				o.tools.searches, o.tools.searchesStated = n, true
 			}
 		}
-	}
-}
-
-// fail takes an error inside an answer. The first one counts.
-func fail(a *wire.Answer, raw []byte) {
-	if a.Err == nil && raw != nil && !failure.IsNothing(raw) {
-		e := failure.Of(raw)
-		a.Err = &e
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/farebox-go/farebox/internal/jsonwalk"
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/failure"
 	"github.com/farebox-go/farebox/internal/wire/usage"
 )
 
@@ -38,7 +39,7 @@ func (s *streamReader) Event(name, data []byte) (usageOnly bool) {
 		e.member(&s.answer)
 	}
 	if e.kind == "error" {
-		fail(&s.answer, data)
+		failure.Into(&s.answer, data)
 	}
 	e.tell(&s.answer)
 	return false
@@ -67,7 +68,7 @@ func (e *event) member(a *wire.Answer) {
 			}
 		}
 	case "error":
-		fail(a, e.r.Raw())
+		failure.Into(a, e.r.Raw())
 	}
 }
 
@@ -110,7 +111,7 @@ func (o *response) member(r *jsonwalk.Reader, a *wire.Answer) {
 	case "tool_usage":
 		o.toolUsage(r)
 	case "error":
-		fail(a, r.Raw())
+		failure.Into(a, r.Raw())
 	case "output":
 		o.output(r)
 	case "tools":
