@@ -28,6 +28,8 @@ const (
 	assumedTier = 25
 	// Anthropic's fast mode is 2 to 6 times (platform.claude.com/docs/en/build-with-claude/fast-mode, 2026-11).
 	assumedSpeed = 60
+	// Bedrock's latency-optimized inference is 1.25 times, for every model that has it (aws.amazon.com/bedrock/pricing, 2026-11).
+	assumedOptimized = 13
 	// A region: 1.1 at Anthropic, OpenAI and Vertex, 1.25 at Together (2026-11).
 	assumedRegion = 13
 )
@@ -48,7 +50,11 @@ func (t *priceTable) assumption(c *conditions, dearTier bool) int64 {
 		factor = assumedTier
 	}
 	if c.speed != "" && c.speed != "standard" && !t.mentions(func(w *When) bool { return w.Speed != "" }) {
-		factor = factor * assumedSpeed / 10
+		faster := int64(assumedSpeed)
+		if c.speed == "optimized" {
+			faster = assumedOptimized
+		}
+		factor = factor * faster / 10
 	}
 	return factor
 }
