@@ -12,7 +12,7 @@ import (
 // What every SDK asks for.
 const (
 	model     = fareboxtest.LargeModel
-	maxTokens = 60
+	maxTokens = 1000
 	key       = "sk-test-key-of-the-service"
 )
 
