@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -64,5 +65,27 @@ func TestSchemaAgreesWithTheReader(t *testing.T) {
 		if (bySchema == nil) != good || (byReader == nil) != good {
 			t.Errorf("%s\nschema: %v\nreader: %v\nwant it good: %t", text, bySchema, byReader, good)
 		}
+	}
+}
+
+// The example in the document is a price file.
+func TestDocumentedPriceFileIsGood(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/catalog.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("there is no example")
+	}
+	name := filepath.Join(t.TempDir(), "prices.yaml")
+	if err := os.WriteFile(name, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := invoke(t, "catalog", "validate", name)
+	if code != 0 || !strings.Contains(stdout, "good, 2 models") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }
