@@ -27,7 +27,7 @@ func (c *Catalog) Differences(list *PriceList, percent int64) []PriceDifference 
 	var all []PriceDifference
 	for i := range list.Models {
 		m := &list.Models[i]
-		known := c.find(m.Provider, m.Name)
+		known := c.load().exact(m.Provider, m.Name) // not what the name would be found as: a dated name may cost something else
 		if known == nil {
 			continue
 		}

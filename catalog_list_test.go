@@ -239,6 +239,28 @@ func TestUseLeavesANewerSnapshotAlone(t *testing.T) {
 	}
 }
 
+// A list that prices one of a model's names says nothing of its other names.
+func TestUseLeavesOtherNamesAlone(t *testing.T) {
+	t.Parallel()
+	c := newSnapshot(t)
+	row := `{"models":[{"provider":"anthropic","name":"claude-3-5-sonnet-20240620","prices":[{"per_million":{"input":9}}]},` +
+		`{"provider":"openai","name":"gpt-4o-mini-2031-01-01","prices":[{"per_million":{"input":900}}]}]}`
+	list := as(FormatLiteLLM, listOf(t, FormatFarebox, listDay, row))
+	if d := c.Differences(list, 1); len(d) != 1 || d[0].Model != "claude-3-5-sonnet-20240620" {
+		t.Errorf("a dated name is compared with the one without a date: %+v", d)
+	}
+	if err := c.Use(list); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int64{
+		"claude-3-5-sonnet-20240620": 9, "claude-3-5-sonnet-20241022": 3, "claude-3-5-sonnet-latest": 3, "claude-3-5-sonnet": 3,
+	} {
+		if got := costOf(t, c, "anthropic", name, Usage{Input: 1e6}, conditions{}); got != Dollars(want) {
+			t.Errorf("%s costs %s, want $%d", name, got, want)
+		}
+	}
+}
+
 func TestDifferences(t *testing.T) {
 	t.Parallel()
 	var c Catalog

@@ -107,12 +107,12 @@ func (s *catalogState) merge(m *Model, list *PriceList, rank int) (*catalogModel
 	return compiled, err
 }
 
-// fillFrom takes over what only other knows, names included.
+// fillFrom takes over what only other knows: its further names too, where it is the same model under the same name. Where m's
+// name was an alias of other, m's price says nothing of the other aliases.
 func (m *Model) fillFrom(other *Model) {
-	names := append([]string{other.Name}, other.Aliases...)
 	m.Aliases = slices.Clone(m.Aliases)
-	for _, name := range names {
-		if name != m.Name && !slices.Contains(m.Aliases, name) {
+	for _, name := range other.Aliases {
+		if other.Name == m.Name && !slices.Contains(m.Aliases, name) {
 			m.Aliases = append(m.Aliases, name)
 		}
 	}
