@@ -1,9 +1,8 @@
 module github.com/farebox-go/farebox/bench
 
-go 1.26.6
+go 1.25.0
 
 require (
-	charm.land/catwalk v0.52.1
 	github.com/farebox-go/farebox v0.0.0
 	github.com/sashabaranov/go-openai v1.43.0
 	golang.org/x/time v0.12.0
@@ -12,11 +11,10 @@ require (
 require (
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/charmbracelet/x/etag v0.2.0 // indirect
 	github.com/dlclark/regexp2 v1.10.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/google/uuid v1.6.0 // indirect
+	github.com/google/uuid v1.3.0 // indirect
 	github.com/pkoukk/tiktoken-go v0.1.8 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.40.0 // indirect

@@ -4,49 +4,21 @@ import (
 	"testing"
 	"time"
 
-	"charm.land/catwalk/pkg/catwalk"
-	"charm.land/catwalk/pkg/embedded"
-
 	"github.com/farebox-go/farebox"
 )
 
-// BenchmarkLookup finds a model's prices by provider and name. catwalk has a list and no look-up: its users walk it.
+// BenchmarkLookup finds a model's prices by provider and name.
 func BenchmarkLookup(b *testing.B) {
-	b.Run("farebox", func(b *testing.B) {
-		catalog, err := farebox.NewCatalog()
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, ok := catalog.Find("openai", "gpt-4o-mini"); !ok {
-				b.Fatal("not found")
-			}
-		}
-	})
-	b.Run("catwalk", func(b *testing.B) {
-		providers := embedded.GetAll()
-		b.ReportAllocs()
-		for b.Loop() {
-			if walk(providers, "openai", "gpt-4o-mini") == nil {
-				b.Fatal("not found")
-			}
-		}
-	})
-}
-
-func walk(providers []catwalk.Provider, provider, name string) *catwalk.Model {
-	for i := range providers {
-		if string(providers[i].ID) != provider {
-			continue
-		}
-		for j := range providers[i].Models {
-			if providers[i].Models[j].ID == name {
-				return &providers[i].Models[j]
-			}
+	catalog, err := farebox.NewCatalog()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := catalog.Find("openai", "gpt-4o-mini"); !ok {
+			b.Fatal("not found")
 		}
 	}
-	return nil
 }
 
 // BenchmarkPrice prices a call of six quantities: a line for each, looked up, dated, exact.
