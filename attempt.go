@@ -489,12 +489,15 @@ func (a *attempt) finish() {
 	if a.call != nil {
 		a.call.add(*r)
 	}
-	if r.Source == Held || r.Source == Estimated || r.Source == Unpriced {
+	if !r.Settled() {
 		a.meter.unsettled.keep(a)
 	}
 	a.meter.guard.record(&a.hold, a.spender(), r, time.Now())
 	a.meter.events.ended(r)
 	a.meter.record(a.ctx, r)
+	if !r.Settled() {
+		a.meter.lookups.add(a) // once the ledger has what it will correct
+	}
 	a.meter.telemetry.ended(a)
 	a.ctx, a.call = nil, nil // both lead to the request, prompt and all
 }

@@ -49,7 +49,8 @@ type Meter struct {
 	open    sync.WaitGroup // attempts in flight
 	closing chan struct{}  // closed when Close is called
 	events  *events
-	closers []func() // of what options have opened
+	lookups *costLookups // nil: off
+	closers []func()     // of what options have opened
 	closed  struct {
 		sync.Mutex
 		yes  bool
@@ -125,6 +126,9 @@ func newMeter(config *meterConfig) (*Meter, error) {
 	}
 	m.refresher = startRefresh(config.refresh, m.catalog, m.logger)
 	m.closers = config.closers
+	if config.reconcile {
+		m.lookups = newLookups(m)
+	}
 	if m.events = newEvents(config, m.logger); len(m.events.queues) > 0 {
 		m.guard.core.Notify = m.events.crossed
 	}
@@ -293,6 +297,7 @@ func (m *Meter) shut(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("farebox: calls in flight: %w", ctx.Err())
 	}
+	err = errors.Join(err, m.lookups.close(ctx)) // which corrects what stores, events and sinks have been told
 	err = errors.Join(err, m.closeStores(ctx), m.events.close(ctx))
 	for _, closeOne := range m.closers {
 		closeOne()

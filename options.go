@@ -55,6 +55,7 @@ type meterConfig struct {
 	events          []eventHandler
 	closers         []func() // of what options have opened
 	loops           loopConfig
+	reconcile       bool
 	refuseUnmetered bool
 	receiptHeaders  bool
 	decoders        map[string]decoder

@@ -96,10 +96,11 @@ func (m *Meter) Reconcile(receiptID string, actual Money, reason string) (Adjust
 
 // reconcile books what an attempt cost, and what it consumed where that was learned too.
 func (m *Meter) reconcile(receiptID string, actual Money, reason string, used *Usage) (Adjustment, error) {
-	adjustment, err := m.unsettled.correct(receiptID, actual, reason)
+	adjustment, corrected, err := m.unsettled.correct(receiptID, actual, reason)
 	if err != nil {
 		return Adjustment{}, err
 	}
+	m.telemetry.adjusted(corrected, adjustment.Amount)
 	adjustment.Usage = used
 	m.ledger.Adjust(adjustment)
 	for _, sink := range m.sinks {
@@ -110,17 +111,17 @@ func (m *Meter) reconcile(receiptID string, actual Money, reason string, used *U
 	return adjustment, nil
 }
 
-// correct books an attempt's cost on its budgets, in place of what was booked before.
-func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adjustment, error) {
+// correct books an attempt's cost on its budgets, in place of what was booked before, and returns the attempt.
+func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adjustment, *attempt, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	charge := u.byID[receiptID]
 	if charge == nil {
-		return Adjustment{}, ErrUnknownReceipt
+		return Adjustment{}, nil, ErrUnknownReceipt
 	}
 	now := time.Now()
 	charge.attempt.hold.reconcile(actual, now)
 	before := charge.cost
 	charge.cost = actual
-	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, nil
+	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, charge.attempt, nil
 }

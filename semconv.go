@@ -42,6 +42,7 @@ const (
 	metricUnpriced    = "farebox.cost.unpriced"
 	metricRefusals    = "farebox.budget.refusals"
 	metricUtilization = "farebox.budget.utilization"
+	metricAdjustment  = "farebox.cost.adjustment"
 	metricUnmetered   = "farebox.unmetered"
 	metricCatalogAge  = "farebox.catalog.age" // seconds since the newest price source
 

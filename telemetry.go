@@ -24,6 +24,7 @@ type telemetry struct {
 	tracer       trace.Tracer
 	metricTags   []string
 	cost         metric.Float64Counter
+	adjustment   metric.Float64UpDownCounter
 	unpriced     metric.Int64Counter
 	refusals     metric.Int64Counter
 	unmetered    metric.Int64Counter
@@ -43,7 +44,7 @@ func newTelemetry(config *meterConfig, g *Guard, catalog *Catalog) (*telemetry, 
 	}
 	t := &telemetry{tracer: tracers.Tracer(scopeName), metricTags: config.metricTags}
 	m := meters.Meter(scopeName)
-	var errs [10]error
+	var errs [11]error
 	t.cost, errs[0] = m.Float64Counter(metricCost, metric.WithUnit("{USD}"), metric.WithDescription("What calls cost."))
 	t.unpriced, errs[1] = m.Int64Counter(metricUnpriced, metric.WithUnit("{call}"), metric.WithDescription("Attempts whose cost is not known."))
 	t.refusals, errs[2] = m.Int64Counter(metricRefusals, metric.WithUnit("{call}"), metric.WithDescription("Calls refused before they were sent."))
@@ -52,6 +53,7 @@ func newTelemetry(config *meterConfig, g *Guard, catalog *Catalog) (*telemetry, 
 	t.firstChunk, errs[5] = m.Float64Histogram(metricFirstChunk, metric.WithUnit("s"), metric.WithDescription(describeFirstChunk), metric.WithExplicitBucketBoundaries(durationBuckets...))
 	var utilization metric.Float64ObservableGauge
 	utilization, errs[6] = m.Float64ObservableGauge(metricUtilization, metric.WithUnit("1"), metric.WithDescription("Share of a budget's cap that is spent or held."))
+	t.adjustment, errs[10] = m.Float64UpDownCounter(metricAdjustment, metric.WithUnit("{USD}"), metric.WithDescription("What calls turned out to cost, less what was taken for their cost before."))
 	t.unmetered, errs[8] = m.Int64Counter(metricUnmetered, metric.WithUnit("{request}"), metric.WithDescription("Requests that could not be metered."))
 	var age metric.Float64ObservableGauge
 	age, errs[9] = m.Float64ObservableGauge(metricCatalogAge, metric.WithUnit("s"), metric.WithDescription("Time since the newest price source of the catalog."))
@@ -255,4 +257,13 @@ func knownMethod(method string) string {
 		return method
 	}
 	return "_OTHER"
+}
+
+// adjusted reports what was learned about an attempt's cost after its receipt.
+func (t *telemetry) adjusted(a *attempt, amount Money) {
+	ctx := context.Background() // the call's has ended
+	if t.adjustment.Enabled(ctx) {
+		t.adjustment.Add(ctx, amount.Float64(), metric.WithAttributes(metricAttributes(&a.receipt, a.ep)...),
+			metric.WithAttributes(attribute.String(attrCostSource, string(a.receipt.Source))))
+	}
 }

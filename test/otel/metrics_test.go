@@ -170,6 +170,24 @@ func TestUnpricedAttemptsAreCountedAndCostNothing(t *testing.T) {
 	}
 }
 
+func TestAdjustmentsAreDrift(t *testing.T) {
+	t.Parallel()
+	c := collect(t, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	_, err := c.client.CreateChatCompletion(context.Background(), request())
+	receipts := farebox.ReceiptsOf(err)
+	if len(receipts) == 0 {
+		t.Fatal(err)
+	}
+	adjustment, err := c.client.Meter().Reconcile(receipts[0].ID, farebox.Money{}, "invoice")
+	if err != nil || adjustment.Amount.Sign() >= 0 {
+		t.Fatal(adjustment, err)
+	}
+	sum := c.instrument(t, "farebox.cost.adjustment").Data.(metricdata.Sum[float64])
+	if len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != adjustment.Amount.Float64() || sum.IsMonotonic {
+		t.Errorf("%+v, want one series of %s", sum, adjustment.Amount)
+	}
+}
+
 func TestRefusalsAndUtilization(t *testing.T) {
 	t.Parallel()
 	c := collect(t, []farebox.MeterOption{farebox.WithBudget(
