@@ -13,55 +13,55 @@ import (
 // applies to must fit under it before it is sent; up to 16 budgets may apply to one call, and all must agree, in one step.
 type Budget struct {
 	// Name stands in receipts and errors; it is unique in a Meter.
-	Name string
+	Name string `json:"name"`
 	// Cap is the most that may be spent in a window; it cannot be negative. It is kept in nano-dollars, rounded down.
-	Cap Money
+	Cap Money `json:"cap,omitzero"`
 	// Tokens, where it is set, is the most tokens, input and output together, that may be used in a window, in place of
 	// Cap. A call is held at the most tokens that it can use, and charged what the provider reports.
-	Tokens int64
+	Tokens int64 `json:"tokens,omitzero"`
 	// Requests, where it is set, is the most attempts that may be sent in a window, in place of Cap.
-	Requests int64
+	Requests int64 `json:"requests,omitzero"`
 	// Window is the time over which the cap counts. The zero value is a total that is never reset.
-	Window Window
+	Window Window `json:"window,omitzero"`
 	// Scope selects the calls that count. The zero value selects all of them.
-	Scope Scope
+	Scope Scope `json:"scope,omitzero"`
 	// Per is the name of a tag: each of its values has a cap of its own. Calls without the tag share one.
-	Per string
+	Per string `json:"per,omitzero"`
 	// MaxValues is the most values of Per that are kept at a time; a new value beyond it is refused, since dropping a
 	// counter inside its window would open the cap. 0 is 100,000.
-	MaxValues int
+	MaxValues int `json:"max_values,omitzero"`
 	// WhenFull says what becomes of a call that does not fit; the zero value refuses it.
-	WhenFull WhenFull
+	WhenFull WhenFull `json:"when_full,omitzero"`
 	// Hold says how much is set aside for a call in flight; the zero value holds the most that it can cost.
-	Hold HoldPolicy
+	Hold HoldPolicy `json:"hold,omitzero"`
 	// MinOutputTokens is the floor of [Fit]: an output limit is never lowered below it. 0 is 64.
-	MinOutputTokens int64
+	MinOutputTokens int64 `json:"min_output_tokens,omitzero"`
 	// TolerancePercent lets more calls fly at a time: the most that all of them can cost may pass the cap by so many
 	// percent, as long as what they are expected to cost does not. The overshoot is never more. 0, the default, holds the
 	// cap whatever happens; 100 is the most.
-	TolerancePercent int
+	TolerancePercent int `json:"tolerance_percent,omitzero"`
 	// Strict refuses a call whose most rests on an assumption ([Quote.Assumed]) rather than holding what is assumed.
-	Strict bool
+	Strict bool `json:"strict,omitzero"`
 	// Thresholds are shares of the cap, in percent and rising, that are told of once a window each. Nil is 50, 80 and 100;
 	// an empty list, none.
-	Thresholds []int
+	Thresholds []int `json:"thresholds,omitempty"`
 	// Expires is when the budget ends: from then on it refuses everything, whatever is left, until it is changed or taken
 	// away. Zero: never. With a total it makes a prepaid amount that lapses.
-	Expires time.Time
+	Expires time.Time `json:"expires,omitzero"`
 	// Observe counts and reports what would have been refused, but refuses nothing.
-	Observe bool
+	Observe bool `json:"observe,omitzero"`
 	// ChargeOnly counts only the gateway's own charge of a call made with a key of the user's own (BYOK), and not what
 	// that key's provider bills on top.
-	ChargeOnly bool
+	ChargeOnly bool `json:"charge_only,omitzero"`
 }
 
 // Scope selects calls. Empty fields select all; those that are set must all match, exactly as they are written: a Scope
 // with a misspelt name selects nothing.
 type Scope struct {
-	Tags     Tags   // every one of them must stand on the call
-	Key      string // a key's label or its hash
-	Endpoint string // an endpoint's name, as receipts have it; see WithEndpoint
-	Model    string // the model asked for, or one that may serve instead (OpenRouter's models), as the provider names it
+	Tags     Tags   `json:"tags,omitempty"`    // every one of them must stand on the call
+	Key      string `json:"key,omitzero"`      // a key's label or its hash
+	Endpoint string `json:"endpoint,omitzero"` // an endpoint's name, as receipts have it; see WithEndpoint
+	Model    string `json:"model,omitzero"`    // the model asked for, or one that may serve instead (OpenRouter's models), as the provider names it
 }
 
 // spender is what a scope is matched against.
