@@ -268,7 +268,7 @@ func TestOwnHTTPClient(t *testing.T) {
 func TestOwnHTTPClientTimeout(t *testing.T) {
 	t.Parallel()
 	p := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	client := newClient(t, openAIAt(p), noRetry, farebox.WithHTTPClient(&http.Client{Timeout: 50 * time.Millisecond}))
+	client := newClient(t, openAIAt(p), noRetry, farebox.WithHTTPClient(&http.Client{Timeout: 2 * time.Second}))
 	_, err := client.CreateChatCompletion(context.Background(), chatRequest())
 	if !errors.Is(err, farebox.ErrTimeout) {
 		t.Errorf("error %v, want ErrTimeout", err)

@@ -333,7 +333,7 @@ func TestProbe17_DeadlineInMidStream(t *testing.T) {
 		}
 	})
 	defer close(release)
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	stream, err := newClient(t, openAIAt(p)).CreateChatCompletionStream(ctx, chatRequest())
 	if err != nil {

@@ -151,7 +151,7 @@ func (c *Counter) book(gen, amount int64) {
 		b := c.cell(gen)
 		b.spent = add(b.spent, amount)
 	}
-	if c.thresholds != nil {
+	if c.thresholds != nil && c.guard.Notify != nil {
 		c.tell()
 	}
 }

@@ -25,9 +25,6 @@ func (c *Counter) tell() {
 	if c.width > 0 {
 		c.rare.quiet = c.guard.clock + int64(c.window.Length)
 	}
-	if c.guard.Notify == nil {
-		return
-	}
 	crossing := Crossing{
 		Owner: c.owner, Value: c.value, Percent: c.thresholds[n-1],
 		Cap: c.cap, Spent: c.spent, At: c.guard.clock,
