@@ -114,7 +114,9 @@ func (c *counter) blockMember(b *block) {
 		b.said += c.result()
 	case "thinking", "data", "signature":
 		c.unheard += int64(len(c.r.Raw()))
-	case "id", "tool_use_id", "is_error", "cache_control", "citations", "caller":
+	case "citations": // of what was said, or whether a document may be cited, for which it is cut up and instructions are added
+		c.unbounded = c.unbounded || c.r.Kind() == jsonwalk.Object
+	case "id", "tool_use_id", "is_error", "cache_control", "caller":
 	default: // text, input, title, context, and what nobody has heard of
 		b.said += c.tally.read(&c.r)
 	}

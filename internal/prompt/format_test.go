@@ -104,6 +104,7 @@ func TestUnknowable(t *testing.T) {
 		{"claude-sonnet-4-5", Anthropic, `"tools":[{"type":"bash_20250124","name":"bash"}]`},
 		{"claude-sonnet-4-5", Anthropic, `"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"f"}}]}]`},
 		{"claude-sonnet-4-5", Anthropic, `"messages":[{"role":"assistant","content":[{"type":"web_search_tool_result","tool_use_id":"s","content":[]}]}]`},
+		{"claude-sonnet-4-5", Anthropic, `"messages":[{"role":"user","content":[{"type":"document","citations":{"enabled":true},"source":{"type":"text","data":"x"}}]}]`},
 		{"gemini-2.5-flash", Gemini, `"cachedContent":"cachedContents/1"`},
 		{"gemini-2.5-flash", Gemini, `"tools":[{"googleSearch":{}}]`},
 		{"gemini-2.5-flash", Gemini, `"contents":[{"parts":[{"fileData":{"fileUri":"gs://a","mimeType":"application/pdf"}}]}]`},

@@ -10,6 +10,8 @@ type imageRule struct {
 	edge int64 // pixels that the longer edge is scaled down to
 	most int64 // tokens; for patches thousandths of a token of a patch in the worst case, where that is not unit
 
+	loose bool // some of the models that go by it were seen to bill more: no bound is claimed
+
 	resolutions [ultraHigh + 1]int64 // tokens of a flat image by the resolution that is asked for; 0: as unspecified
 }
 
@@ -71,7 +73,7 @@ const (
 func (r imageRule) largest() int64 {
 	switch r.kind {
 	case tiles:
-		return max(r.base+8*r.unit, r.most) // 768 by 2048
+		return r.base + 8*r.unit // 768 by 2048
 	case patches:
 		return ceilDiv(maxPatches*max(r.unit, r.most), perMille)
 	case claudePatches, patches28:
@@ -84,10 +86,18 @@ func (r imageRule) largest() int64 {
 	return unmeasuredImage
 }
 
+// unsized is the number of tokens of an image of which nothing is known: that of the largest, at the usual detail.
+func (r imageRule) unsized() int64 {
+	if r.kind == patches {
+		r.most = 0
+	}
+	return r.largest()
+}
+
 // tokens is the number of tokens of an image. littleDetail says that the caller asked for low detail.
 func (r imageRule) tokens(width, height int64, littleDetail bool) int64 {
 	if width <= 0 || height <= 0 || width > maxEdge || height > maxEdge {
-		return r.largest()
+		return r.unsized()
 	}
 	w, h := float64(width), float64(height)
 	switch r.kind {

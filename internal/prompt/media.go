@@ -54,7 +54,7 @@ func (c *counter) addImage(address text, low bool) {
 	if rule.kind == flat {
 		c.flat++
 	}
-	c.unbounded = c.unbounded || rule.kind != tiles && rule.kind != patches && rule.kind != claudePatches
+	c.unbounded = c.unbounded || rule.loose || rule.kind != tiles && rule.kind != patches && rule.kind != claudePatches
 }
 
 // addressSize reads the size of an image that is part of the body.

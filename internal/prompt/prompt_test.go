@@ -96,6 +96,7 @@ func TestBasis(t *testing.T) {
 		{"a search as a tool", "gpt-4o", `{"tools":[{"type":"web_search_preview"}]}`, Estimated, false, Tools},
 		{"a preset", "openai/gpt-4o", `{"preset":"comedian","messages":[]}`, Estimated, false, Plain},
 		{"an image", "gpt-4o", image(dataURL(pngHead(512, 512))), Estimated, true, Media},
+		{"an image at a model that bills them otherwise", "gpt-5.4", image(dataURL(pngHead(512, 512))), Estimated, false, Media},
 		{"an image behind a link", "gpt-4o", image("https://example.com/a.png"), Bounded, true, Media},
 		{"an image that nobody measured", "deepseek-chat", image("https://example.com/a.png"), Bounded, false, Media},
 		{"a file", "gpt-4o", user(`[{"type":"file","file":{"file_id":"x"}}]`), Estimated, false, Media},

@@ -19,8 +19,8 @@ var modelRules = []rule{
 	{"gpt-4.1-mini", &gpt41Mini}, {"gpt-4.1-nano", &gpt41Nano},
 	{"gpt-4o-audio", &gptAudio}, {"gpt-4o-mini-audio", &gptAudio}, {"gpt-audio", &gptAudio},
 	{"gpt-4o-search", &gptSearch}, {"gpt-4o-mini-search", &gptSearch}, {"gpt-5-search", &gptSearch},
-	{"gpt-5", &gpt5}, {"gpt-6", &gpt5}, {"chatgpt-5", &gpt5}, {"codex", &gpt5},
-	{"gpt-5-mini", &gpt5Mini}, {"gpt-5-nano", &gpt5Nano}, {"gpt-5.4-mini", &gpt5Mini}, {"gpt-5.4-nano", &gpt5Nano},
+	{"gpt-5", &gpt5}, {"gpt-5.", &gpt5Later}, {"gpt-5.1", &gpt5}, {"gpt-6", &gpt5Later}, {"chatgpt-5", &gpt5Later}, {"codex", &gpt5},
+	{"gpt-5-mini", &gpt5Mini}, {"gpt-5-nano", &gpt5Nano}, {"gpt-5.4-mini", &mini5Later}, {"gpt-5.4-nano", &nano5Later},
 	{"o1", &oSeries}, {"o3", &oSeries}, {"o4", &oSeries}, {"o4-mini", &o4Mini},
 	{"o3-deep-research", &gptSearch}, {"o4-mini-deep-research", &gptSearch},
 	{"gpt-4", &gpt4}, {"gpt-3.5", &gpt4}, {"gpt-35", &gpt4},
@@ -63,13 +63,10 @@ const (
 	recorded   = "read off recorded calls"
 )
 
-// gpt52Image is what an image has at most under names that begin with gpt-5: gpt-5.2 was seen to bill 1.2 tokens for each of
-// up to 1,536 patches (community.openai.com/t/1372291, 2026), which no document says.
-const gpt52Image = 1844
-
 // OpenAI. Of images what is billed goes before what is documented: the documents have 1.62 and 2.46 tokens for a patch at
 // gpt-5-mini and -nano (community.openai.com/t/1344040; 1.2 measured by several, 2026-06). A page of a document is its text and
-// a picture of it (platform.openai.com/docs/guides/pdf-files): a middle, not measured.
+// a picture of it (platform.openai.com/docs/guides/pdf-files): a middle, not measured. From gpt-5.2 on images were seen to bill
+// otherwise than any document says (community.openai.com/t/1372291 and /t/1380539, 2026).
 var (
 	aroundGPT4o = around{
 		priming: 3, message: 4, call: 5, callName: 1000, parallel: 17,
@@ -98,11 +95,14 @@ var (
 		f.around.priming, f.around.message = 0, 0
 	})
 	gpt5 = gpt4o.with("gpt-5", func(f *family) {
-		f.around, f.native, f.image = aroundGPT5, &responsesGPT5, imageRule{kind: tiles, base: 70, unit: 140, most: gpt52Image}
+		f.around, f.native, f.image = aroundGPT5, &responsesGPT5, imageRule{kind: tiles, base: 70, unit: 140}
 	})
 	gpt5Mini   = gpt5.with("gpt-5-mini", func(f *family) { f.image = imageRule{kind: patches, unit: 1200, most: 1620} })
 	gpt5Nano   = gpt5Mini.with("gpt-5-nano", func(f *family) { f.around.tool, f.image = 4, imageRule{kind: patches, unit: 1500, most: 2460} })
-	gpt5Routed = gpt5.with("gpt-5-routed", func(f *family) { f.around.tools = 11; f.toolBand = 15 })
+	gpt5Later  = gpt5.with("gpt-5", func(f *family) { f.image.loose = true })
+	mini5Later = gpt5Mini.with("gpt-5-mini", func(f *family) { f.image.loose = true })
+	nano5Later = gpt5Nano.with("gpt-5-nano", func(f *family) { f.image.loose = true })
+	gpt5Routed = gpt5Later.with("gpt-5-routed", func(f *family) { f.around.tools = 11; f.toolBand = 15 })
 	oSeries    = gpt4o.with("o-series", func(f *family) {
 		f.around.priming, f.native, f.image = 2, &responsesO, imageRule{kind: tiles, base: 75, unit: 150}
 	})
