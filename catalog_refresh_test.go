@@ -304,7 +304,7 @@ func TestBackgroundRefresh(t *testing.T) {
 		if source.n.Load() != 2 {
 			t.Errorf("an hour later: asked %d times, want 2", source.n.Load())
 		}
-		time.Sleep(67 * time.Minute) // fails; again a minute later, two, four
+		time.Sleep(75 * time.Minute) // fails; again a minute later, two, four
 		if n := source.n.Load(); n < 5 {
 			t.Errorf("after failures: asked %d times", n)
 		}
