@@ -260,6 +260,12 @@ func (s *stream) Event(name, data []byte) (usageOnly bool) {
 		s.fail(string(kind), data)
 		return false
 	}
+	a := s.Stream.Answer()
+	if string(name) != "chunk" { // of converse
+		s.Stream.Event(name, data)
+		a.Done = a.Done || string(name) == "metadata"
+		return false
+	}
 	if payload, ok := s.unwrap(data); ok {
 		data = payload
 		if s.claude != nil {
@@ -267,8 +273,7 @@ func (s *stream) Event(name, data []byte) (usageOnly bool) {
 		}
 	}
 	s.Stream.Event(name, data)
-	a := s.Stream.Answer()
-	a.Done = a.Done || string(name) == "metadata" || bytes.Contains(data, []byte(`"amazon-bedrock-invocationMetrics"`))
+	a.Done = a.Done || bytes.Contains(data, []byte(`"amazon-bedrock-invocationMetrics"`))
 	return false
 }
 
