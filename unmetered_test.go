@@ -117,3 +117,15 @@ func TestRefuseUnmetered(t *testing.T) {
 	_ = readAll(t, mustPost(t, meter.HTTPClient(), p.URL, chatJSON)) // what can be metered still passes
 	p.only(t)
 }
+
+// TestRefuseUnmeteredLeavesTheClientItsOwnRequests: lists of models are free, wherever they are asked for.
+func TestRefuseUnmeteredLeavesTheClientItsOwnRequests(t *testing.T) {
+	t.Parallel()
+	p := serve(t, answers(200, `{"object":"list","data":[{"id":"m","object":"model"}]}`))
+	for _, endpoint := range []farebox.Endpoint{openAIAt(p), openRouterAt(p), farebox.Compatible("mine", p.URL+"/v1", "")} {
+		client := newClient(t, endpoint, farebox.WithRefuseUnmetered())
+		if list, err := client.ListModels(context.Background()); err != nil || len(list.Models) != 1 {
+			t.Errorf("%s: %d models, %v", endpoint.Name(), len(list.Models), err)
+		}
+	}
+}
