@@ -36,12 +36,13 @@ func (a *attempt) capPrice(body []byte) []byte {
 	return edited
 }
 
-// maxPrice is the dearest price that a quote allows for.
+// maxPrice is the dearest price that a quote allows for: of plain text, which is what OpenRouter compares. What is written to
+// a cache costs more than that in the quote as it does at the provider.
 func (q *quoted) maxPrice() MaxPrice {
-	prompt, completion, request := q.ceiling.input, q.ceiling.output, q.ceiling.request
+	prompt, completion, request := q.ceiling.prompt, q.ceiling.completion, q.ceiling.request
 	for i := range q.others {
 		other := &q.others[i].ceiling
-		prompt, completion, request = dearer(prompt, other.input), dearer(completion, other.output), dearer(request, other.request)
+		prompt, completion, request = dearer(prompt, other.prompt), dearer(completion, other.completion), dearer(request, other.request)
 	}
 	price := MaxPrice{Prompt: &prompt, Completion: &completion}
 	if !request.IsZero() {

@@ -65,6 +65,15 @@ var caseNames = map[string]struct {
 	"search_unit": {farebox.DimensionSearchUnit, 1}, "session": {farebox.DimensionSession, 1}, "tool_call": {farebox.DimensionToolCall, 1},
 }
 
+// fixedDimensions are those that usage objects count.
+var fixedDimensions = map[farebox.Dimension]bool{
+	farebox.DimensionInput: true, farebox.DimensionCacheRead: true, farebox.DimensionCacheWrite: true, farebox.DimensionCacheWrite1h: true,
+	farebox.DimensionAudioInput: true, farebox.DimensionAudioCacheRead: true, farebox.DimensionImageInput: true, farebox.DimensionImageCacheRead: true,
+	farebox.DimensionVideoInput: true, farebox.DimensionOutput: true, farebox.DimensionReasoning: true, farebox.DimensionAudioOutput: true,
+	farebox.DimensionImageOutput: true, farebox.DimensionVideoOutput: true, farebox.DimensionCitation: true, farebox.DimensionWebSearch: true,
+	farebox.DimensionRequest: true,
+}
+
 func caseDimension(name string) (d farebox.Dimension, per int64) {
 	if known, ok := caseNames[name]; ok {
 		return known.dimension, known.per
@@ -129,9 +138,10 @@ func (c *listedCase) served(t *testing.T) farebox.Served {
 	if err != nil {
 		t.Errorf("%s: %v", c.ID, err)
 	}
-	// What a provider does beside the model, and does not count, has to come from elsewhere.
+	// What a provider does beside the model, and does not count in its usage, has to come from elsewhere.
 	for name, quantity := range c.Billable {
-		if d, per := caseDimension(name); d == farebox.DimensionPage {
+		d, per := caseDimension(name)
+		if _, counted := parsed.Usage.Units[d]; !counted && (d == farebox.DimensionWebSearch && parsed.Usage.WebSearches == 0 || !fixedDimensions[d]) {
 			addQuantity(t, &parsed.Usage, d, fmt.Sprint(quantity), per)
 		}
 	}

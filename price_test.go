@@ -241,6 +241,22 @@ func TestPriceJSON(t *testing.T) {
 	}
 }
 
+// TestPriceAllocations: a look-up makes no garbage, and pricing a call nothing but its lines.
+func TestPriceAllocations(t *testing.T) {
+	c := newSnapshot(t)
+	if n := testing.AllocsPerRun(100, func() { c.find("openrouter", "openai/gpt-4o:nitro") }); n != 0 {
+		t.Errorf("a look-up makes %.0f allocations", n)
+	}
+	usage := Usage{Input: 900, CacheRead: 10_000, CacheWrite: 500, Output: 700, Reasoning: 300, WebSearches: 2}
+	table := compiled(t, Price{Rates: perMillion("input", "1", "output", "2"), Overrides: []Override{
+		{When: When{ServiceTier: "flex"}, Multiplier: MustFactor("0.5")}, {When: When{Upstream: "x"}, Rates: perMillion("input", "2")},
+	}})
+	at := &conditions{at: noon, tier: "flex", upstream: "x"}
+	if n := testing.AllocsPerRun(100, func() { table.cost(&usage, at) }); n != 1 {
+		t.Errorf("pricing six lines makes %.0f allocations", n)
+	}
+}
+
 func BenchmarkPriceSixLines(b *testing.B) {
 	usage := Usage{Input: 900, CacheRead: 10_000, CacheWrite: 500, Output: 700, Reasoning: 300, WebSearches: 2}
 	rates := Rates{
