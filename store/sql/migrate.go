@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -86,7 +87,7 @@ func migrate(ctx context.Context, conn *sql.Conn, dialect Dialect) error {
 			if strings.TrimSpace(statement) == "" {
 				continue
 			}
-			if _, err := conn.ExecContext(ctx, dialect.adapt(statement)); err != nil {
+			if _, err := conn.ExecContext(ctx, dialect.adapt(statement)); err != nil && !isDuplicateIndex(err) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -108,11 +109,18 @@ func withoutComments(text string) string {
 	return b.String()
 }
 
-// adapt writes a statement of a migration in the dialect. MySQL compares text without regard to case unless told otherwise.
+var mysqlText = regexp.MustCompile(`VARCHAR\(\d+\)|\bTEXT\b`)
+
+// adapt writes a statement of a migration in the dialect. MySQL compares text without regard to case unless told otherwise,
+// and its TEXT is short; it alone has no indexes that are made where there are none.
 func (d Dialect) adapt(statement string) string {
-	if d == MySQL {
-		statement = strings.ReplaceAll(statement, "VARCHAR(500)", "VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-		statement = strings.ReplaceAll(statement, "VARCHAR(100)", "VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+	if d != MySQL {
+		return strings.Replace(statement, "CREATE INDEX ", "CREATE INDEX IF NOT EXISTS ", 1)
 	}
-	return statement
+	return mysqlText.ReplaceAllStringFunc(statement, func(kind string) string {
+		return strings.Replace(kind, "TEXT", "MEDIUMTEXT", 1) + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+	})
 }
+
+// isDuplicateIndex says that MySQL has an index already, of a migration that was broken off.
+func isDuplicateIndex(err error) bool { return strings.Contains(err.Error(), "Error 1061") }
