@@ -1,10 +1,7 @@
 package farebox
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,15 +89,21 @@ func (m *Meter) readBack(path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
+	start, err := startOfNewest(file, m.ledger.capacity())
+	if err == nil {
+		_, err = file.Seek(start, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
 	unread := 0
-	for line, err := range newestLines(file, m.ledger.capacity()) {
-		if err != nil {
-			return err
-		}
-		var entry fileLine
-		switch err := json.Unmarshal(line, &entry); {
-		case err != nil || entry.Receipt == nil && entry.Adjustment == nil:
+	for entry, err := range ReadLedger(file) {
+		var bad *LineError
+		switch {
+		case errors.As(err, &bad):
 			unread++
+		case err != nil:
+			return err
 		case entry.Receipt != nil:
 			m.ledger.Append(*entry.Receipt)
 		default:
@@ -111,34 +114,6 @@ func (m *Meter) readBack(path string) error {
 		m.logger.Warn("farebox: lines of the receipts file that are no receipts, as a crash leaves them", slog.Int("lines", unread))
 	}
 	return nil
-}
-
-// newestLines iterates over the last lines of a file that are not empty, at most so many.
-func newestLines(file *os.File, most int) func(yield func([]byte, error) bool) {
-	return func(yield func([]byte, error) bool) {
-		start, err := startOfNewest(file, most)
-		if err == nil {
-			_, err = file.Seek(start, io.SeekStart)
-		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		reader := bufio.NewReaderSize(file, 1<<16)
-		for {
-			line, err := reader.ReadBytes('\n')
-			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(line, nil) {
-				return
-			}
-			if err == io.EOF {
-				return
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-	}
 }
 
 // startOfNewest finds where the last lines of a file begin, reading it backwards.

@@ -75,18 +75,13 @@ func endLastLine(file *os.File) error {
 	return err
 }
 
-type fileLine struct {
-	Receipt    *Receipt    `json:"receipt,omitempty"`
-	Adjustment *Adjustment `json:"adjustment,omitempty"`
-}
-
 // Receipt appends a line.
-func (f *LineFile) Receipt(r Receipt) error { return f.append(fileLine{Receipt: &r}) }
+func (f *LineFile) Receipt(r Receipt) error { return f.append(LedgerEntry{Receipt: &r}) }
 
 // Adjustment appends a line.
-func (f *LineFile) Adjustment(a Adjustment) error { return f.append(fileLine{Adjustment: &a}) }
+func (f *LineFile) Adjustment(a Adjustment) error { return f.append(LedgerEntry{Adjustment: &a}) }
 
-func (f *LineFile) append(line fileLine) error {
+func (f *LineFile) append(line LedgerEntry) error {
 	data, err := json.Marshal(line)
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ type commands struct {
 	Models     modelsCommand     `cmd:"" help:"List models, or show all that is known of one."`
 	Catalog    catalogCommand    `cmd:"" help:"Look after the prices: fetch, compare and check price lists."`
 	Audit      auditCommand      `cmd:"" help:"Say what recorded traffic has cost, exchange by exchange and in all."`
+	Report     reportCommand     `cmd:"" help:"Say who spent what, by model, key, day or tag."`
+	Ledger     ledgerCommand     `cmd:"" help:"Export receipts, or check them."`
 	Count      countCommand      `cmd:"" help:"Count the tokens of files, and say what reading them costs."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
 	Complete   completeCommand   `cmd:"" name:"__complete" hidden:""`
