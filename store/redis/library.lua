@@ -93,63 +93,15 @@ end
 -- An account's hash has a field for each window in view: 'used:START', 'end:START', 'clients:START', and 'last' and 'recall'.
 -- Where the clients stand is in a hash for each window, 'GRANTED RETURNED OVER' by client.
 
-local function used_in_view(account, view)
+local function used_in_view(account, view, fields)
   local sum = ZERO
-  local fields = redis.call('HGETALL', account)
+  fields = fields or redis.call('HGETALL', account)
   for i = 1, #fields, 2 do
     local start = fields[i]:match('^used:(.+)$')
     if start and not before(start, view) then sum = add(sum, parse(fields[i + 1])) end
   end
   return sum
 end
-
-local function standing(holders, client)
-  local row = redis.call('HGET', holders, client)
-  if not row then return {granted = ZERO, returned = ZERO, over = ZERO} end
-  local g, r, o = row:match('^(%d+) (%d+) (%d+)$')
-  return {granted = parse(g), returned = parse(r), over = parse(o)}
-end
-
-local function held(s) return sub(add(s.granted, s.over), s.returned) end
-
-local function holds(s) return less(s.returned, s.granted) end
-
--- put stores where a client stands, and moves what the account counts by the difference.
-local function put(l, client, old, new)
-  local field = 'used:' .. l.start
-  local used = parse(redis.call('HGET', l.account, field))
-  used = add(sub(used, held(old)), held(new))
-  redis.call('HSET', l.account, field, text(used))
-  redis.call('HSET', l.holders, client, text(new.granted) .. ' ' .. text(new.returned) .. ' ' .. text(new.over))
-  if holds(old) ~= holds(new) then
-    redis.call('HINCRBY', l.account, 'clients:' .. l.start, holds(new) and 1 or -1)
-  end
-end
-
--- open makes a window, and drops those that have left its view.
-local function open(l)
-  if redis.call('HEXISTS', l.account, 'end:' .. l.start) == 1 then return end
-  local fields = redis.call('HKEYS', l.account)
-  for _, field in ipairs(fields) do
-    local start = field:match('^end:(.+)$')
-    if start and before(start, l.view) then
-      redis.call('HDEL', l.account, 'end:' .. start, 'used:' .. start, 'clients:' .. start)
-    end
-  end
-  redis.call('HSET', l.account, 'end:' .. l.start, l.finish, 'used:' .. l.start, '0', 'clients:' .. l.start, '0')
-  local last = redis.call('HGET', l.account, 'last')
-  if not last or before(last, l.start) then redis.call('HSET', l.account, 'last', l.start) end
-end
-
-local function expire(l)
-  if l.finish == '0' then return end
-  local at = string.format('%.0f', math.floor(us(l.finish) / 1000) + KEEP_MS)
-  redis.call('PEXPIREAT', l.account, at, 'GT')
-  redis.call('PEXPIREAT', l.account, at, 'NX')
-  redis.call('PEXPIREAT', l.holders, at)
-end
-
-local function clients(l) return tonumber(redis.call('HGET', l.account, 'clients:' .. l.start) or '0') end
 
 -- KEYS: root, then account and holders of each line. ARGV: client, then of each line key, start, end, view, cap, granted,
 -- returned, over, need, want.
@@ -169,45 +121,89 @@ local function read_lines(keys, args)
   return lines
 end
 
--- admissible says why a line cannot be taken at all; nil where it can.
-local function admissible(l, client, now, learning)
-  local known = redis.call('HEXISTS', l.account, 'end:' .. l.start) == 1
-  local last = redis.call('HGET', l.account, 'last')
-  local current = l.finish == '0' or (us(l.start) <= now and now < us(l.finish))
-  if not current or (last and before(l.start, last)) then
-    if less(ZERO, l.need) or not known then return fail('WINDOW', string.format('%.0f', now), l.key) end
+-- load reads where a line's account and client stand.
+local function load(l, client)
+  local row = redis.call('HMGET', l.account, 'end:' .. l.start, 'last', 'used:' .. l.start, 'clients:' .. l.start, 'recall')
+  l.known, l.last, l.recall = row[1], row[2], row[5]
+  l.window_used, l.clients = parse(row[3]), tonumber(row[4] or '0')
+  l.used = l.window_used -- and of other windows in view
+  if l.view ~= l.start then l.used = used_in_view(l.account, l.view) end
+  local stored = redis.call('HGET', l.holders, client)
+  l.has = {granted = ZERO, returned = ZERO, over = ZERO}
+  if stored then
+    local g, r, o = stored:match('^(%d+) (%d+) (%d+)$')
+    l.has = {granted = parse(g), returned = parse(r), over = parse(o)}
   end
-  local stored = standing(l.holders, client)
-  if less(stored.granted, l.granted) and not learning then
-    return fail('LOST', text(l.granted), text(stored.granted), l.key)
+  l.first = not l.known
+end
+
+-- admissible says why a line cannot be taken at all; nil where it can.
+local function admissible(l, now, learning)
+  local current = l.finish == '0' or (us(l.start) <= now and now < us(l.finish))
+  if not current or (l.last and before(l.start, l.last)) then
+    if less(ZERO, l.need) or not l.known then return fail('WINDOW', string.format('%.0f', now), l.key) end
+  end
+  if less(l.has.granted, l.granted) and not learning then
+    return fail('LOST', text(l.granted), text(l.has.granted), l.key)
   end
   if learning and less(ZERO, l.need) then return fail('LEARNING', '-') end
   return nil
 end
 
+local function held(h) return sub(add(h.granted, h.over), h.returned) end
+
+local function holds(h) return less(h.returned, h.granted) end
+
+-- change replaces where the client stands, and moves what counts as spent by the difference.
+local function change(l, new)
+  local old = l.has
+  l.window_used = add(sub(l.window_used, held(old)), held(new))
+  l.used = add(sub(l.used, held(old)), held(new))
+  if holds(old) ~= holds(new) then l.clients = l.clients + (holds(new) and 1 or -1) end
+  l.has = new
+end
+
 -- take takes over what a client says of itself. Sums only grow, so that an older message changes nothing.
-local function take(l, client)
-  open(l)
-  local old = standing(l.holders, client)
-  local new = {
-    granted = max(old.granted, l.granted), returned = max(old.returned, l.returned), over = max(old.over, l.over),
-  }
-  put(l, client, old, new)
-  l.surplus = sub(new.granted, l.granted) -- what the client was granted without knowing it
+local function take(l)
+  change(l, {
+    granted = max(l.has.granted, l.granted), returned = max(l.has.returned, l.returned), over = max(l.has.over, l.over),
+  })
+  l.surplus = sub(l.has.granted, l.granted) -- what the client was granted without knowing it
   l.lack = sub(l.need, l.surplus)
 end
 
-local function grant(l, client)
-  local left = sub(l.cap, used_in_view(l.account, l.view))
-  local want = sub(l.want, l.surplus)
-  local amount = max(l.lack, min(want, share(left, 4 * math.max(clients(l), 1))))
-  if not less(ZERO, amount) then return end
-  local old = standing(l.holders, client)
-  put(l, client, old, {granted = add(old.granted, amount), returned = old.returned, over = old.over})
+local function grant(l)
+  local left = sub(l.cap, l.used)
+  local amount = max(l.lack, min(sub(l.want, l.surplus), share(left, 4 * math.max(l.clients, 1))))
+  change(l, {granted = add(l.has.granted, amount), returned = l.has.returned, over = l.has.over})
 end
 
-local function recalled(account, now)
-  local at = redis.call('HGET', account, 'recall')
+-- open makes a window, and drops those that leave its view.
+local function open(l)
+  for _, field in ipairs(redis.call('HKEYS', l.account)) do
+    local start = field:match('^end:(.+)$')
+    if start and before(start, l.view) then
+      redis.call('HDEL', l.account, 'end:' .. start, 'used:' .. start, 'clients:' .. start)
+    end
+  end
+  redis.call('HSET', l.account, 'end:' .. l.start, l.finish)
+  if not l.last or before(l.last, l.start) then redis.call('HSET', l.account, 'last', l.start) end
+end
+
+local function save(l, client)
+  if l.first then open(l) end
+  redis.call('HSET', l.account, 'used:' .. l.start, text(l.window_used), 'clients:' .. l.start, tostring(l.clients))
+  redis.call('HSET', l.holders, client, text(l.has.granted) .. ' ' .. text(l.has.returned) .. ' ' .. text(l.has.over))
+  if l.refused then redis.call('HSET', l.account, 'recall', l.recall) end
+  if l.finish ~= '0' and l.first then
+    local at = string.format('%.0f', math.floor(us(l.finish) / 1000) + KEEP_MS)
+    redis.call('PEXPIREAT', l.account, at, 'GT')
+    redis.call('PEXPIREAT', l.account, at, 'NX')
+    redis.call('PEXPIREAT', l.holders, at)
+  end
+end
+
+local function recalled(at, now)
   return at and now - tonumber(at) < RECALL_MS * 1000
 end
 
@@ -216,25 +212,26 @@ redis.register_function('farebox_library_sync', function(keys, args)
   if not phase then return fail('UNSET', '-') end
   local client, now, lines = args[1], now_us(), read_lines(keys, args)
   for _, l in ipairs(lines) do
-    local err = admissible(l, client, now, phase == 'learning')
+    load(l, client)
+    local err = admissible(l, now, phase == 'learning')
     if err then return err end
   end
   local refused = 0
   for i, l in ipairs(lines) do
-    take(l, client)
-    if refused == 0 and less(ZERO, l.lack) and less(sub(l.cap, used_in_view(l.account, l.view)), l.lack) then
+    take(l)
+    if refused == 0 and less(ZERO, l.lack) and less(sub(l.cap, l.used), l.lack) then
       refused = i
-      redis.call('HSET', l.account, 'recall', string.format('%.0f', now))
+      l.recall, l.refused = string.format('%.0f', now), true
     end
   end
   local reply = {string.format('%.0f', now), tostring(refused)}
   for _, l in ipairs(lines) do
-    if refused == 0 then grant(l, client) end
-    expire(l)
-    table.insert(reply, text(standing(l.holders, client).granted))
-    table.insert(reply, text(used_in_view(l.account, l.view)))
-    table.insert(reply, tostring(clients(l)))
-    table.insert(reply, recalled(l.account, now) and '1' or '0')
+    if refused == 0 then grant(l) end
+    save(l, client)
+    table.insert(reply, text(l.has.granted))
+    table.insert(reply, text(l.used))
+    table.insert(reply, tostring(l.clients))
+    table.insert(reply, recalled(l.recall, now) and '1' or '0')
   end
   return reply
 end)
@@ -265,7 +262,7 @@ redis.register_function{function_name = 'farebox_library_balances', flags = {'no
     local account, start, view = keys[1 + i], args[2 * i - 1], args[2 * i]
     table.insert(reply, text(used_in_view(account, view)))
     table.insert(reply, redis.call('HGET', account, 'clients:' .. start) or '0')
-    table.insert(reply, recalled(account, now) and '1' or '0')
+    table.insert(reply, recalled(redis.call('HGET', account, 'recall'), now) and '1' or '0')
   end
   return reply
 end}

@@ -334,10 +334,24 @@ func newRows(into string, columns int) *pendingRows {
 func (r *pendingRows) add(values ...any) { r.values = append(r.values, values...) }
 
 func (r *pendingRows) insert(ctx context.Context, tx *sql.Tx, dialect Dialect) error {
+	var whole *sql.Stmt // for as many rows as go at a time: databases take long to read one
 	for values := r.values; len(values) > 0; {
 		n := min(len(values)/r.columns, rowsAtATime)
 		statement := dialect.bind("INSERT INTO " + r.into + " VALUES " + rows(n, r.columns))
-		if _, err := tx.ExecContext(ctx, statement, values[:n*r.columns]...); err != nil {
+		var err error
+		switch {
+		case n < rowsAtATime:
+			_, err = tx.ExecContext(ctx, statement, values...)
+		case whole == nil:
+			if whole, err = tx.PrepareContext(ctx, statement); err != nil {
+				return err
+			}
+			defer func() { _ = whole.Close() }()
+			fallthrough
+		default:
+			_, err = whole.ExecContext(ctx, values[:n*r.columns]...)
+		}
+		if err != nil {
 			return err
 		}
 		values = values[n*r.columns:]
