@@ -120,11 +120,9 @@ func (b Budget) limit() (guard.Limit, error) {
 
 const maxThresholds = 100
 
-var defaultThresholds = []int{50, 80, 100}
-
 func (b *Budget) thresholds() []int {
 	if b.Thresholds == nil {
-		return defaultThresholds
+		return guard.UsualThresholds
 	}
 	return b.Thresholds
 }

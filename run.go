@@ -43,11 +43,8 @@ func (m *Meter) Run(ctx context.Context, limit Money) *Run {
 	if limit.Sign() < 0 {
 		limit = Money{}
 	}
-	run, err := m.StartRun(ctx, Budget{Cap: limit})
-	if err != nil {
-		panic("farebox: a budget of nothing but a cap is refused: " + err.Error()) // a bug of farebox's
-	}
-	return run
+	b := Budget{Name: runBudget, Cap: limit}
+	return m.startRun(ctx, &budget{Budget: b, counter: m.guard.core.NewTotal(b.cap(), limitOwner{b.Name, b.unit()})})
 }
 
 // StartRun starts a run with all that a [Budget] can say: tokens or requests instead of money, a tolerance, what becomes
@@ -59,10 +56,14 @@ func (m *Meter) StartRun(ctx context.Context, b Budget) (*Run, error) {
 		return nil, fmt.Errorf("farebox: %w", err)
 	}
 	state.key = "" // a run is this process's own
+	return m.startRun(ctx, state), nil
+}
+
+func (m *Meter) startRun(ctx context.Context, state *budget) *Run {
 	run := &Run{id: newID(time.Now()), guard: &m.guard, budget: state, parent: runFromContext(ctx)}
 	ctx, run.receipts = ContextWithReceipts(ctx)
 	run.ctx, run.cancel = context.WithCancelCause(context.WithValue(ctx, runKey, run))
-	return run, nil
+	return run
 }
 
 func runFromContext(ctx context.Context) *Run {

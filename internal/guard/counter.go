@@ -82,6 +82,16 @@ func (g *Guard) NewCounter(l Limit) (*Counter, error) {
 	return newCounter(l, newSchedule(g, l)), nil
 }
 
+// NewTotal makes a counter of a cap of nano-dollars that is never reset, with the usual thresholds; a negative cap is 0. It
+// has nothing that [Guard.NewCounter] could refuse.
+func (g *Guard) NewTotal(most int64, owner any) *Counter {
+	l := Limit{Cap: max(most, 0), Thresholds: UsualThresholds, Owner: owner}
+	return newCounter(l, newSchedule(g, l))
+}
+
+// UsualThresholds are those of a limit that is given none, in percent.
+var UsualThresholds = []int{50, 80, 100}
+
 func newCounter(l Limit, s *schedule) *Counter {
 	c := &Counter{schedule: s, cap: min(l.Cap, MaxCap)}
 	c.setting.set(observes, l.Observe)
