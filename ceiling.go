@@ -30,8 +30,6 @@ const (
 	assumedSpeed = 60
 	// Bedrock's latency-optimized inference is 1.25 times, for every model that has it (aws.amazon.com/bedrock/pricing, 2026-11).
 	assumedOptimized = 13
-	// A region: 1.1 at Anthropic, OpenAI and Vertex, 1.25 at Together (2026-11).
-	assumedRegion = 13
 )
 
 // tenths multiplies an amount, rounded up.

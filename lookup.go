@@ -139,22 +139,6 @@ func (s *catalogState) findBedrock(name string) *catalogModel {
 	return nil
 }
 
-// regionOf is the region that a model's name says it is served in; empty: none.
-func regionOf(provider, name string) string {
-	if provider != "bedrock" {
-		return ""
-	}
-	if at := strings.LastIndexByte(name, '/'); at >= 0 {
-		name = name[at+1:]
-	}
-	for _, region := range bedrockRegions {
-		if len(name) > len(region) && name[len(region)] == '.' && name[:len(region)] == region {
-			return region
-		}
-	}
-	return ""
-}
-
 // withoutRoutingVariant drops the suffixes that say how OpenRouter is to route, which leave the price as it is
 // (openrouter.ai/docs/features/provider-routing). Others (":free", ":thinking", …) are models of their own.
 func withoutRoutingVariant(name string) string {

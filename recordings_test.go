@@ -306,6 +306,6 @@ func (r *replayer) report(t *testing.T, way string) {
 		r.total = r.total.Add(later.Amount) // of an answer made in the background that was looked at after it was asked for
 	}
 	if ledger.Attempts != int64(exchanges-r.none) || ledger.Cost.Cmp(r.total) != 0 {
-		t.Errorf("the ledger has %d attempts of %s, the receipts are %d of %s", ledger.Attempts, ledger.Cost, exchanges, r.total)
+		t.Errorf("the ledger has %d attempts of %s, the receipts are %d of %s", ledger.Attempts, ledger.Cost, exchanges-r.none, r.total)
 	}
 }

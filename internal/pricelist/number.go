@@ -32,7 +32,6 @@ var (
 	perOne     = unit{1, maxPerUnit}
 	perKilo    = unit{1_000, maxPerUnit}
 	secondAsMS = unit{1_000, 1}
-	minuteAsMS = unit{60_000, 1}
 	hourAsMS   = unit{3_600_000, 1}
 )
 

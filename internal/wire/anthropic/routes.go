@@ -10,7 +10,7 @@ import (
 // Recognise implements [wire.Format]. What stands before a path that it knows belongs to the host.
 func (Format) Recognise(to wire.Target) (route wire.Route, ok bool) {
 	rest, last := wire.LastSegment(to.Path)
-	rest, before := wire.LastSegment(rest)
+	_, before := wire.LastSegment(rest)
 	post := to.Method == http.MethodPost
 	switch {
 	case last == "messages" && post && ofMessages(before, to.Provider):
