@@ -151,19 +151,23 @@ func TestStoreAway(t *testing.T) {
 func TestStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	p := dimeProvider(t)
-	client := newClient(t, openAIAt(p), dime(), farebox.WithStore(hanging{}), farebox.WithBudget(farebox.Budget{Name: "total", Cap: farebox.Dollars(1)}))
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
+	ctx := newDeadline()
+	client := newClient(t, openAIAt(p), dime(), farebox.WithStore(hanging{asked: ctx.pass}), farebox.WithBudget(farebox.Budget{Name: "total", Cap: farebox.Dollars(1)}))
 	err := callDime(client, ctx)
 	if !errors.Is(err, farebox.ErrStoreUnavailable) || !errors.Is(err, context.DeadlineExceeded) || len(p.requests()) != 0 {
 		t.Errorf("with a store that hangs: %v", err)
 	}
 }
 
-type hanging struct{ store.Store }
+// hanging is a store that does not answer; it says that it was asked.
+type hanging struct {
+	store.Store
+	asked func()
+}
 
-func (hanging) Sync(ctx context.Context, _ string, lines []store.Line) (store.Reply, error) {
+func (s hanging) Sync(ctx context.Context, _ string, lines []store.Line) (store.Reply, error) {
 	if len(lines) > 0 {
+		s.asked()
 		<-ctx.Done()
 	}
 	return store.Reply{}, ctx.Err()
@@ -179,7 +183,7 @@ func TestWaitForAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := newClient(t, openAIAt(p), dime(), farebox.WithStore(shared), budget)
-	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	short, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := callDime(client, short); !errors.Is(err, farebox.ErrRefused) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call whose time runs out: %v", err)

@@ -129,7 +129,7 @@ func TestProvidersThatDoNotSay(t *testing.T) {
 		provider := askedProvider(t, fareboxtest.Anthropic, "claude-sonnet-4-5")
 		asked := questions{with: with}
 		client, err := farebox.New(provider.Endpoint(), farebox.WithModels(provider.Prices()...),
-			farebox.WithBaseTransport(&asked), farebox.WithProviderCounts(20*time.Millisecond))
+			farebox.WithBaseTransport(&asked), farebox.WithProviderCounts(500*time.Millisecond))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package farebox_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,10 +233,11 @@ func TestNetworkFailures(t *testing.T) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(chatAnswer)))
 		_, _ = io.WriteString(w, chatAnswer[:40])
 	}
+	late := newDeadline()
 	tests := []struct {
 		name   string
 		base   func(t *testing.T) string
-		ctx    func() (context.Context, context.CancelFunc)
+		ctx    context.Context
 		sent   bool
 		source farebox.Source
 		also   []error
@@ -246,22 +248,19 @@ func TestNetworkFailures(t *testing.T) {
 		{name: "cut in the answer", base: func(t *testing.T) string { return serve(t, cut).URL }, sent: true, source: farebox.Held, also: []error{io.ErrUnexpectedEOF}},
 		{
 			name: "deadline", base: func(t *testing.T) string {
-				return serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }).URL
+				return serve(t, func(_ http.ResponseWriter, r *http.Request) {
+					late.pass()
+					<-r.Context().Done()
+				}).URL
 			},
-			ctx: func() (context.Context, context.CancelFunc) {
-				return context.WithTimeout(context.Background(), 50*time.Millisecond)
-			},
+			ctx:  late,
 			sent: true, source: farebox.Held, also: []error{context.DeadlineExceeded, farebox.ErrTimeout}, kind: "timeout",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.Background(), context.CancelFunc(func() {})
-			if tt.ctx != nil {
-				ctx, cancel = tt.ctx()
-			}
-			defer cancel()
+			ctx := cmp.Or(tt.ctx, context.Background())
 			client := newClient(t, farebox.OpenAI(testKey).WithBaseURL(tt.base(t)), noRetry, farebox.WithBudget(farebox.Budget{Name: "b", Cap: farebox.Dollars(1)}))
 			_, err := client.CreateChatCompletion(ctx, chatRequest())
 			wantOnly(t, err, farebox.ErrNetwork)

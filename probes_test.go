@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,23 +325,20 @@ func TestProbe16_FieldsThatTheRequestTypeLacks(t *testing.T) {
 
 func TestProbe17_DeadlineInMidStream(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		streams(helloChunk)(w, r)
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
-	defer close(release)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
+	p := serve(t, stalled(helloChunk))
+	ctx := newDeadline()
+	defer ctx.pass()
 	stream, err := newClient(t, openAIAt(p)).CreateChatCompletionStream(ctx, chatRequest())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := text(stream)
-	if got != "Hello" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, farebox.ErrTimeout) || !errors.Is(err, farebox.ErrNetwork) {
+	first, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx.pass()
+	rest, err := text(stream)
+	if got := first.Choices[0].Delta.Content + rest; got != "Hello" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, farebox.ErrTimeout) || !errors.Is(err, farebox.ErrNetwork) {
 		t.Errorf("%q, %v; want \"Hello\" and a deadline that is a timeout of the network", got, err)
 	}
 	if receipts := farebox.ReceiptsOf(err); len(receipts) != 1 || receipts[0].Source != farebox.Held || !receipts[0].Partial {
@@ -447,10 +445,13 @@ func TestProbe22_DefaultClientIsBounded(t *testing.T) {
 			}
 			defer func() { _ = listener.Close() }()
 			endpoint := farebox.Compatible("silent", scheme+"://"+listener.Addr().String()+"/v1", testKey)
-			client := newClient(t, endpoint, noRetry, farebox.WithAttemptTimeout(50*time.Millisecond))
-			_, unary := client.CreateChatCompletion(context.Background(), chatRequest())
-			_, stream := client.CreateChatCompletionStream(context.Background(), chatRequest())
-			_, list := client.ListModels(context.Background())
+			client := newClient(t, endpoint, noRetry, farebox.WithAttemptTimeout(time.Second))
+			var unary, stream, list error
+			var calls sync.WaitGroup
+			calls.Go(func() { _, unary = client.CreateChatCompletion(context.Background(), chatRequest()) })
+			calls.Go(func() { _, stream = client.CreateChatCompletionStream(context.Background(), chatRequest()) })
+			calls.Go(func() { _, list = client.ListModels(context.Background()) })
+			calls.Wait()
 			for name, err := range map[string]error{"unary": unary, "stream": stream, "list": list} {
 				if !errors.Is(err, farebox.ErrTimeout) || !errors.Is(err, farebox.ErrNetwork) || !strings.Contains(err.Error(), "WithAttemptTimeout") {
 					t.Errorf("%s: %v, want a timeout that names WithAttemptTimeout", name, err)

@@ -276,6 +276,30 @@ func text(stream *farebox.ChatCompletionStream) (string, error) {
 	}
 }
 
+// deadline is a context whose time runs out when a test says so, however busy the machine is.
+type deadline struct {
+	context.Context
+	passed chan struct{}
+	once   sync.Once
+}
+
+func newDeadline() *deadline {
+	return &deadline{Context: context.Background(), passed: make(chan struct{})}
+}
+
+func (d *deadline) pass() { d.once.Do(func() { close(d.passed) }) }
+
+func (d *deadline) Done() <-chan struct{} { return d.passed }
+
+func (d *deadline) Err() error {
+	select {
+	case <-d.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // roundTripper is a transport in memory, for tests in simulated time.
 type roundTripper func(*http.Request) (*http.Response, error)
 
