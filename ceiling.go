@@ -161,10 +161,10 @@ func (c *ceiling) most(e *extent) Money {
 		Add(c.request.TimesUp(1)).
 		Add(c.units)
 	if e.searches > 0 {
-		most = most.Add(c.search.TimesUp(e.searches)).Add(c.citation.TimesUp(mostSearchTokens))
+		most = most.Add(c.search.TimesUp(e.searches)).Add(c.citation.TimesUp(1).Mul(max(e.toolInputs, mostSearchTokens)))
 	}
 	if e.serverTools {
-		most = most.Add(c.toolUse.TimesUp(mostToolCalls))
+		most = most.Add(c.toolUse.TimesUp(e.toolUses))
 	}
 	most = tenths(most, c.assumed)
 	if c.terms != nil {

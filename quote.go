@@ -25,7 +25,7 @@ type Quote struct {
 	// MostOutputTokens is the output limit, of all choices together: the request's, else the model's.
 	MostOutputTokens int64 `json:"most_output_tokens"`
 	// Assumed says that a limit was not to be had from the request or the catalog, so that Most rests on an assumption:
-	// an output of 16,384 tokens, or what a provider's search adds to the input.
+	// an output of 16,384 tokens, how often a provider uses its tools, or what a file adds to the input.
 	Assumed bool `json:"assumed,omitzero"`
 	// Price is the price that Most was made with: the dearest of those that the request may be served at.
 	Price PriceRef `json:"price,omitzero"`
@@ -42,10 +42,10 @@ const (
 	tokensPerChat        = 128     // reply priming, a model's own system text
 	tokensForTools       = 768     // the preamble where any tool is offered: up to 700 in recorded traffic
 	expectedImageTokens  = 800
-	mostImageTokens      = 16_384 // of Qwen's largest, the most of any family that is counted; see internal/prompt
-	mostMiniImageTokens  = 50_000 // gpt-4o-mini counts an image at 33 times its size
-	mostMediaTokens      = 200_000
-	mostSearchTokens     = 32_000 // input, or cited text, that a provider's search may add
+	mostImageTokens      = 16_384  // of Qwen's largest, the most of any family that is counted; see internal/prompt
+	mostMiniImageTokens  = 50_000  // gpt-4o-mini counts an image at 33 times its size
+	mostMediaTokens      = 200_000 // of a recording; of a file or a video too where the model's context is not known
+	mostSearchTokens     = 32_000  // input, or cited text, that a provider's search may add
 	mostSearches         = 10
 	mostToolCalls        = 10 // of tools that the provider runs
 )
@@ -61,6 +61,8 @@ type extent struct {
 	fewestOutputs        int64 // a lower limit is raised to this
 	beside               int64 // output of a choice that its limit does not count
 	searches             int64
+	toolUses, toolInputs int64 // of tools that the provider runs, and the input that these add
+	limitedTools         bool  // the request limits their uses
 	dearInput            []int // places whose rates an input token may be charged at
 	dearOutput           []int
 	asked                conditions // of the request: service tier, region, speed
@@ -84,27 +86,30 @@ var (
 // measure bounds a request for one model, asked for under a name. A token of text is at least one byte long in every byte-level
 // vocabulary, so bytes bound tokens without counting any.
 func measure(r *wire.Request, p *provider, name string, m *Model) extent {
-	media := int64(r.Audios+r.Videos+r.Files) * mostMediaTokens
+	unsized := int64(r.Videos + r.Files) // their bytes, where they are in the request at all, say nothing of their tokens
+	media := saturatingAdd(int64(r.Audios)*mostMediaTokens, saturatingMul(unsized, max(m.ContextTokens, mostMediaTokens)))
 	imageTokens := int64(mostImageTokens)
 	if strings.Contains(name, "4o-mini") {
 		imageTokens = mostMiniImageTokens
 	}
 	e := extent{
 		inputs:     r.InputTokens + r.TextBytes/bytesPerToken + int64(r.Images)*expectedImageTokens + 1,
-		mostInputs: r.InputTokens + r.TextBytes + mostOverhead(r) + int64(r.Images)*imageTokens + media,
+		mostInputs: r.InputTokens + r.TextBytes + mostOverhead(r) + int64(r.Images)*imageTokens,
 		dearInput:  textInputs, dearOutput: textOutputs, basis: "bytes",
 		fewestOutputs: p.fewestOutputs, beside: r.BesideLimit, dearTier: p.charges(r.ServiceTier), units: r.Units, serverTools: r.ServerTools,
 		asked: conditions{tier: r.ServiceTier, region: r.Region, speed: r.Speed},
 	}
+	e.mostInputs = saturatingAdd(e.mostInputs, media)
+	e.assumed = unsized > 0 && m.ContextTokens == 0
 	if p.routes {
 		e.routing = &r.Routing
 	}
 	if isChat(r.Operation) {
-		e.mostInputs += p.ownPrompt
+		e.mostInputs = saturatingAdd(e.mostInputs, p.ownPrompt)
 	}
 	if r.HiddenInput { // as much of it as the context holds
 		e.mostInputs = saturatingMul(max(m.ContextTokens, assumedContextTokens), int64(max(r.Inputs, 1)))
-		e.assumed = m.ContextTokens == 0
+		e.assumed = e.assumed || m.ContextTokens == 0
 	}
 	if r.LongCache {
 		e.dearInput = longInputs
@@ -115,18 +120,36 @@ func measure(r *wire.Request, p *provider, name string, m *Model) extent {
 	if r.AudioOutput || r.ImageOutput || m.Outputs&(ModalityAudio|ModalityImage) != 0 {
 		e.dearOutput = mediaOutput
 	}
-	if r.WebSearch {
-		e.searches = mostSearches
-	}
-	if r.WebSearch || r.ServerTools {
-		e.mostInputs += mostSearchTokens
-		e.assumed = true
-	}
 	e.keepToContext(r, m)
+	if r.WebSearch || r.ServerTools {
+		e.useTools(r, p, m)
+	}
 	if writes(r.Operation) {
 		e.limitOutput(r, m)
 	}
 	return e
+}
+
+// useTools bounds what the provider's tools cost. After each use the model reads the conversation again, which is charged
+// as input again: a context window at most. Gateways may pass a request on to a provider that keeps to no limit.
+func (e *extent) useTools(r *wire.Request, p *provider, m *Model) {
+	e.limitedTools = r.ToolUses > 0 && (r.Searches > 0 || !r.WebSearch) && !p.routes
+	switch {
+	case e.limitedTools && m.ContextTokens > 0:
+		e.toolUses, e.searches = r.ToolUses, r.Searches
+		e.toolInputs = saturatingMul(r.ToolUses, m.ContextTokens)
+	case e.limitedTools:
+		e.toolUses, e.searches = r.ToolUses, r.Searches
+		e.toolInputs, e.assumed = saturatingMul(r.ToolUses, mostSearchTokens), true
+	default:
+		e.toolUses, e.searches = mostToolCalls, mostSearches
+		e.toolInputs, e.assumed = mostSearchTokens, true
+	}
+	if !r.WebSearch {
+		e.searches = 0
+	}
+	e.mostInputs = saturatingAdd(e.mostInputs, e.toolInputs)
+	e.keepToContext(r, m)
 }
 
 // isChat says whether a request is a conversation, which providers put words of their own around.
@@ -154,7 +177,11 @@ func mostOverhead(r *wire.Request) int64 {
 // keepToContext bounds the input by the model's context window.
 func (e *extent) keepToContext(r *wire.Request, m *Model) {
 	if m.ContextTokens > 0 && writes(r.Operation) {
-		e.mostInputs = min(e.mostInputs, saturatingMul(m.ContextTokens, int64(max(r.Inputs, 1))))
+		most := saturatingMul(m.ContextTokens, int64(max(r.Inputs, 1)))
+		if e.limitedTools {
+			most = saturatingAdd(most, e.toolInputs)
+		}
+		e.mostInputs = min(e.mostInputs, most)
 	}
 	e.inputs = min(e.inputs, e.mostInputs)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/farebox-go/farebox/internal/wire"
+	"github.com/farebox-go/farebox/internal/wire/anthropic"
 	"pgregory.net/rapid"
 )
 
@@ -56,6 +57,11 @@ func anyRequest() *rapid.Generator[wire.Request] {
 		if rapid.Bool().Draw(t, "media") {
 			r.Images, r.Audios = few.Draw(t, "images"), few.Draw(t, "audios")
 			r.Videos, r.Files = few.Draw(t, "videos"), few.Draw(t, "files")
+		}
+		r.ServerTools = rapid.Bool().Draw(t, "server tools")
+		if rapid.Bool().Draw(t, "limited tools") {
+			r.ToolUses = rapid.Int64Range(1, 20).Draw(t, "tool uses")
+			r.Searches = rapid.Int64Range(0, r.ToolUses).Draw(t, "searches")
 		}
 		r.ServiceTier, r.Speed = anyTier.Draw(t, "tier"), anySpeed.Draw(t, "speed")
 		if rapid.Bool().Draw(t, "fallback") {
@@ -230,6 +236,69 @@ func TestQuoteFigures(t *testing.T) {
 		}
 		if q.Expected != MustMoney(test.expected) || q.Most != MustMoney(test.most) {
 			t.Errorf("%s: expected %s, at most %s; want %s and %s", test.name, q.Expected, q.Most, test.expected, test.most)
+		}
+	}
+}
+
+// TestMostWithinToolLimits checks that a request which limits the provider's tools is quoted, without an assumption, at no
+// less than the usage of any answer: every use reads a context of up to its full length again, and has its fee.
+func TestMostWithinToolLimits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		model := Model{Name: "m", ContextTokens: rapid.Int64Range(1, 1_000_000).Draw(t, "context"), Prices: []Price{{Rates: Rates{
+			DimensionInput: MustPerMillion("3"), DimensionOutput: MustPerMillion("15"), DimensionWebSearch: MustRate("0.01"),
+			"tool_call/file_search": MustRate("0.0025"), "session/code_interpreter": MustRate("0.03"),
+		}}}}
+		uses := rapid.Int64Range(1, 20).Draw(t, "tool uses")
+		r := wire.Request{Operation: wire.Chat, Model: "m", Inputs: 1, TextBytes: rapid.Int64Range(0, 2_000_000).Draw(t, "text"),
+			MaxOutput: 10, WebSearch: true, ServerTools: true, ToolUses: uses, Searches: uses}
+		m := quoter(t, model)
+		q := m.quote(anywhere, &r, nil, noon)
+		if q.Assumed || !q.Priced {
+			t.Fatalf("%+v", q.Quote)
+		}
+		made := rapid.Int64Range(0, uses).Draw(t, "made")
+		searches := rapid.Int64Range(0, made).Draw(t, "searches made")
+		first := min(r.TextBytes, model.ContextTokens)
+		u := Usage{Input: first, Output: 10, Requests: 1, WebSearches: searches, Units: map[Dimension]int64{"session/code_interpreter": made - searches}}
+		for range made {
+			u.Input += rapid.Int64Range(first, model.ContextTokens).Draw(t, "read again")
+		}
+		_, table := m.price(anywhere, "m", noon)
+		if _, cost, _ := table.cost(&u, &conditions{at: noon}); q.Most.Less(cost) {
+			t.Errorf("at most %s, and %+v costs %s", q.Most, u, cost)
+		}
+	})
+}
+
+// TestQuoteFiles checks that files are bounded by the context, and that this is assumed where it is not known.
+func TestQuoteFiles(t *testing.T) {
+	t.Parallel()
+	price := []Price{{Rates: Rates{DimensionInput: MustRate("1")}}}
+	request := wire.Request{Operation: wire.Chat, MaxOutput: 1, Files: 1}
+	if q := quoteAt(t, Model{ContextTokens: 1_000_000, Prices: price}, request); q.MostInputTokens != 1_000_000 || q.Assumed {
+		t.Errorf("%+v", q.Quote)
+	}
+	if q := quoteAt(t, Model{Prices: price}, request); q.MostInputTokens != 200_128 || !q.Assumed {
+		t.Errorf("%+v", q.Quote)
+	}
+}
+
+// TestLimitedToolsAreNotAssumed checks that a limit on the provider's tools is what a strict budget, which refuses
+// assumptions, admits.
+func TestLimitedToolsAreNotAssumed(t *testing.T) {
+	t.Parallel()
+	model := Model{ContextTokens: 100_000, MaxOutputTokens: 100, Prices: []Price{{Rates: perMillion("input", "1", "output", "1")}}}
+	for body, admitted := range map[string]bool{
+		`{"model":"m","messages":[],"tools":[{"max_uses":2,"type":"web_search_20250305","name":"web_search"}]}`: true,
+		`{"model":"m","messages":[],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`:              false,
+	} {
+		r, err := anthropic.Format{}.ReadRequest(wire.Chat, wire.Target{}, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q := quoteAt(t, model, r); q.Assumed == admitted {
+			t.Errorf("%s: %+v", body, q.Quote)
 		}
 	}
 }

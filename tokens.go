@@ -210,7 +210,7 @@ func (e *extent) count(l *tokenLearner, ep *endpoint, model string, op wire.Oper
 	e.counted = inputCount{model: key, estimate: counted}
 	e.inputs, e.basis = adjusted.Tokens, adjusted.Basis.String()
 	if adjusted.Bounded {
-		e.mostInputs = min(e.mostInputs, adjusted.Most)
+		e.mostInputs = min(e.mostInputs, saturatingAdd(adjusted.Most, e.toolInputs))
 	} else {
 		share := adjusted.Tokens * unboundedShare / 4
 		e.assumed = e.assumed || share > e.mostInputs

@@ -142,6 +142,8 @@ type Request struct {
 	ServiceTier string
 	WebSearch   bool   // the request turns on a search that the provider charges for
 	ServerTools bool   // the request offers tools that the provider runs by itself
+	ToolUses    int64  // times that the provider may use its tools, searches among them, at most; 0: not limited
+	Searches    int64  // searches that it may make, at most; 0: not limited
 	AudioOutput bool   // the request asks for audio in the answer
 	ImageOutput bool   // the request asks for images in the answer
 	LongCache   bool   // the request asks for a cache that lives for an hour

@@ -51,6 +51,8 @@ func TestReadRequest(t *testing.T) {
 	t.Parallel()
 	tools := `[{"name":"f","input_schema":{"type":"object"}},{"type":"bash_20250124","name":"bash"}]`
 	search := `[{"type":"web_search_20250305","name":"web_search"}]`
+	limited := `[{"max_uses":3,"type":"web_search_20250305","name":"web_search"},{"type":"web_fetch_20250910","name":"web_fetch","max_uses":2}]`
+	partly := `[{"type":"web_search_20250305","name":"web_search","max_uses":3},{"type":"code_execution_20250825","name":"code_execution"}]`
 	advisor := `[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-4-8"}]`
 	vertex := "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-opus-4-1@20250805:streamRawPredict"
 	for name, c := range map[string]struct {
@@ -72,6 +74,10 @@ func TestReadRequest(t *testing.T) {
 		"tool results": {wire.Chat, "", `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[
 			{"type":"tool_result","tool_use_id":"id","content":[{"type":"text","text":"abc"},{"type":"image","source":{"type":"url","url":"u"}}]}]}]}`,
 			wire.Request{Model: "m", MaxOutput: 9, Messages: 1, TextBytes: 5, Images: 1}},
+		"searches and fetches, limited": {wire.Chat, "", `{"model":"m","max_tokens":9,"messages":[],"tools":` + limited + `}`,
+			wire.Request{Model: "m", MaxOutput: 9, Tools: 2, TextBytes: int64(len(limited)), ServerTools: true, WebSearch: true, ToolUses: 5, Searches: 3}},
+		"one without a limit": {wire.Chat, "", `{"model":"m","max_tokens":9,"messages":[],"tools":` + partly + `}`,
+			wire.Request{Model: "m", MaxOutput: 9, Tools: 2, TextBytes: int64(len(partly)), ServerTools: true, WebSearch: true}},
 		"tools of the caller's": {wire.Chat, "", `{"model":"m","max_tokens":9,"messages":[],"tools":` + tools + `}`,
 			wire.Request{Model: "m", MaxOutput: 9, Tools: 2, TextBytes: int64(len(tools))}},
 		"a search": {wire.Chat, "", `{"model":"m","max_tokens":9,"messages":[],"tools":` + search + `}`,

@@ -27,11 +27,17 @@ func (Format) ReadRequest(op wire.Operation, to wire.Target, body []byte) (wire.
 		q.region(to.Path)
 	}
 	q.WebSearch = q.WebSearch || request.SearchesOnline(q.Model)
+	if q.unlimited {
+		q.ToolUses, q.Searches = 0, 0
+	}
 	return q.Request, q.Err()
 }
 
 // reader is a request while it is read.
-type reader struct{ request.Body }
+type reader struct {
+	request.Body
+	unlimited bool // something is offered that the provider may use any number of times
+}
 
 // region is that of a path of Vertex AI's, whose regional endpoints cost more than the global one.
 func (q *reader) region(path string) {
@@ -81,6 +87,7 @@ func (q *reader) member() {
 		q.tools()
 	case "mcp_servers":
 		q.ServerTools = q.ServerTools || q.R.Kind() == jsonwalk.Array
+		q.unlimited = q.unlimited || q.R.Kind() == jsonwalk.Array
 	case "max_tokens", "max_tokens_to_sample":
 		q.MaxOutput = max(q.MaxOutput, q.Count())
 	case "stream":
@@ -101,6 +108,7 @@ func (q *reader) member() {
 		q.TextBytes += request.TextBytes(&q.R)
 	case "context_management": // may let the provider compact the conversation, in a step of its own
 		q.ServerTools = q.ServerTools || q.R.Kind() == jsonwalk.Object
+		q.unlimited = q.unlimited || q.R.Kind() == jsonwalk.Object
 	case "provider":
 		q.ReadRouting()
 	default:
@@ -226,11 +234,14 @@ func (q *reader) tools() {
 		if !q.R.Object() {
 			continue
 		}
+		var kind []byte
+		var uses int64
 		for q.R.Member() {
 			switch string(q.R.Key()) {
 			case "type":
-				kind, _, _ := q.R.Text()
-				q.toolKind(kind)
+				kind, _, _ = q.R.Text()
+			case "max_uses":
+				uses = q.Count()
 			case "model": // of an advisor
 				if model := q.Text("model"); model != "" {
 					q.Models = append(q.Models, model)
@@ -239,6 +250,7 @@ func (q *reader) tools() {
 				q.ReadCacheControl()
 			}
 		}
+		q.toolKind(kind, uses)
 	}
 	q.TextBytes += int64(q.R.Offset() - start)
 }
@@ -247,15 +259,28 @@ func (q *reader) tools() {
 // (docs.claude.com/en/docs/agents-and-tools/tool-use/overview, 2026-11).
 var ownTools = [...]string{"custom", "bash_", "text_editor_", "computer_", "memory_"}
 
-// toolKind takes note of tools that the provider runs.
-func (q *reader) toolKind(kind []byte) {
+// toolKind takes note of tools that the provider runs, and of how often it may use them; 0: as often as it likes.
+//
+// The later searches and fetches run code of their own, which max_uses does not count, and so does an advisor another model
+// (platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool, 2026-11).
+func (q *reader) toolKind(kind []byte, uses int64) {
 	for _, own := range ownTools {
 		if bytes.HasPrefix(kind, []byte(own)) {
 			return
 		}
 	}
-	if len(kind) > 0 {
-		q.ServerTools = true
-		q.WebSearch = q.WebSearch || bytes.HasPrefix(kind, []byte("web_search"))
+	if len(kind) == 0 {
+		return
+	}
+	q.ServerTools = true
+	search := bytes.HasPrefix(kind, []byte("web_search"))
+	q.WebSearch = q.WebSearch || search
+	if uses <= 0 || string(kind) != "web_search_20250305" && string(kind) != "web_fetch_20250910" {
+		q.unlimited = true
+		return
+	}
+	q.ToolUses = min(q.ToolUses+min(uses, request.MostToolUses), request.MostToolUses)
+	if search {
+		q.Searches = min(q.Searches+min(uses, request.MostToolUses), request.MostToolUses)
 	}
 }

@@ -20,11 +20,19 @@ func (Format) ReadRequest(op wire.Operation, to wire.Target, body []byte) (wire.
 	q.Inputs, q.Choices = 1, 1
 	q.IncludeUsage = true
 	q.WebSearch = q.WebSearch || request.SearchesOnline(q.Model)
+	if q.ServerTools && q.calls > 0 && !q.unlimited {
+		q.ToolUses = min(q.calls, request.MostToolUses)
+		q.Searches = q.ToolUses
+	}
 	return q.Request, q.Err()
 }
 
 // reader is a request while it is read.
-type reader struct{ request.Body }
+type reader struct {
+	request.Body
+	calls     int64 // max_tool_calls, which counts the calls of all hosted tools together
+	unlimited bool  // a tool is offered that is not bounded by it
+}
 
 func (q *reader) member() {
 	switch string(q.R.Key()) {
@@ -42,6 +50,8 @@ func (q *reader) member() {
 		q.tools()
 	case "text":
 		q.TextBytes += request.TextBytes(&q.R)
+	case "max_tool_calls":
+		q.calls = q.Count()
 	case "max_output_tokens":
 		q.MaxOutput = q.Count()
 	case "stream":
@@ -126,6 +136,11 @@ func (q *reader) toolKind(kind string) {
 		return
 	}
 	q.ServerTools = true
+	switch kind { // whose costs are a fee and tokens, by the call (platform.openai.com/docs/api-reference/responses/create, 2026-11)
+	case "web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11", "file_search", "code_interpreter":
+	default:
+		q.unlimited = true
+	}
 	q.WebSearch = q.WebSearch || strings.HasPrefix(kind, "web_search") || kind == "x_search"
 	q.ImageOutput = q.ImageOutput || kind == "image_generation"
 }
