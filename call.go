@@ -29,16 +29,18 @@ type callSpec struct {
 
 // call is one logical call of a Client: all its attempts, at every model and endpoint that it tries.
 type call struct {
-	spec   callSpec
-	client *Client
-	id     string
-	header http.Header
-	span   trace.Span
+	spec    callSpec
+	client  *Client
+	streams bool // it asks for streams, whatever the caller takes
+	id      string
+	header  http.Header
+	span    trace.Span
 
 	// Of the attempt under way. The transport fills in the last two.
 	endpoint *endpoint
 	model    string
 	edits    []string
+	streamed bool // it asks for a stream
 	body     []byte
 	sent     bool
 	timer    *time.Timer // ends the attempt
@@ -91,7 +93,8 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 	if err != nil {
 		return nil, err
 	}
-	body, err := options.encode(spec.request, spec.stream)
+	streamed := spec.stream || spec.op == wire.Chat && options.streamsAnswer(c.streamedAnswers)
+	body, err := options.encode(spec.request, streamed)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +108,7 @@ func (c *Client) perform(ctx context.Context, spec callSpec, read answerReader) 
 	if options.whenFull != "" {
 		ctx = ContextWithWhenFull(ctx, options.whenFull)
 	}
-	this := &call{spec: spec, client: c, id: newID(time.Now()), header: options.header, endpoint: first, model: spec.model}
+	this := &call{spec: spec, client: c, id: newID(time.Now()), header: options.header, endpoint: first, model: spec.model, streams: streamed}
 	ctx, this.span = c.meter.telemetry.startCall(ctx, string(spec.op), spec.model)
 	candidates, err := c.candidates(ctx, first, spec, body)
 	for _, candidate := range c.cooldowns.order(candidates, time.Now()) {
@@ -131,7 +134,20 @@ func (c *Client) try(ctx context.Context, this *call, candidate resolvedCandidat
 		edits = append(edits, editModel)
 	}
 	this.endpoint, this.model, this.edits = candidate.endpoint, candidate.model, edits
-	return c.retry.repeat(ctx, func() error { return c.attempt(ctx, this, body, read) })
+	if this.streamed = this.streams; this.streamed && !this.spec.stream {
+		this.edits = append(edits, editStream)
+	}
+	return c.retry.repeat(ctx, func() error {
+		err := c.attempt(ctx, this, body, read)
+		if !this.refusesStream(err) {
+			return err
+		}
+		if body, err = setFields(body, bodyField{"stream", nil}, bodyField{"stream_options", nil}); err != nil {
+			return err
+		}
+		this.streamed, this.edits = false, edits
+		return c.attempt(ctx, this, body, read)
+	})
 }
 
 // errAttemptTimeout is the cause of an attempt that took too long.
@@ -170,7 +186,7 @@ func (c *Client) attempt(ctx context.Context, this *call, body []byte, read answ
 func (c *call) setHeader(h http.Header) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Accept", "application/json")
-	if c.spec.stream {
+	if c.streamed {
 		h.Set("Accept", "text/event-stream")
 	}
 	c.endpoint.authorize(h)

@@ -32,6 +32,7 @@ type Client struct {
 
 	maxResponseBytes int64
 	maxEventBytes    int
+	streamedAnswers  bool
 }
 
 // API is what a [Client] does, for programs that put something else in its place in their tests. It gains a method
@@ -63,6 +64,7 @@ func New(endpoint Endpoint, options ...Option) (*Client, error) {
 	c := &Client{
 		format: wireopenai.Format{}, choices: config.choices, ladder: config.ladder, timeout: config.timeout,
 		maxResponseBytes: config.maxResponseBytes, maxEventBytes: config.maxEventBytes,
+		streamedAnswers: config.streamedAnswers,
 	}
 	c.setDefaults()
 	var err error
@@ -136,6 +138,7 @@ func (c *Client) Close(ctx context.Context) error {
 
 // CreateChatCompletion asks for a chat completion. The error of a call that farebox refused matches ErrRefused, one that
 // the provider reported ErrProvider, and a failure of the network ErrNetwork; [ReceiptsOf] says what a failed call cost.
+// With [WithStreamedAnswers] a budget can cut it: beside an error that matches ErrBudgetCut stands what was received.
 func (c *Client) CreateChatCompletion(ctx context.Context, request openai.ChatCompletionRequest, options ...CallOption) (ChatCompletionResponse, error) {
 	if err := checkChat(&request); err != nil {
 		return ChatCompletionResponse{}, err
@@ -293,12 +296,19 @@ func (c *Client) Quote(ctx context.Context, request openai.ChatCompletionRequest
 
 // unary makes a call whose answer is read whole, and fills in what it cost.
 func (c *Client) unary(ctx context.Context, spec callSpec, outcome *Outcome, take func([]byte, http.Header) error) error {
-	this, err := c.perform(ctx, spec, whole(c.maxResponseBytes, func(body []byte, head http.Header) error {
+	keep := func(body []byte, head http.Header) error {
 		outcome.Raw = json.RawMessage(body)
 		return take(body, head)
-	}))
+	}
+	read := whole(c.maxResponseBytes, keep)
+	if spec.op == wire.Chat {
+		read = assembled(read, keep)
+	}
+	this, err := c.perform(ctx, spec, read)
 	if err != nil {
-		*outcome = Outcome{}
+		if !errors.Is(err, ErrBudgetCut) { // what came before a cut stands
+			*outcome = Outcome{}
+		}
 		outcome.fill(ReceiptsOf(err))
 		return err
 	}

@@ -2,6 +2,7 @@ package farebox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -11,6 +12,7 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/farebox-go/farebox"
+	"github.com/farebox-go/farebox/fareboxtest"
 )
 
 // The budgets of a service, in one step for every call.
@@ -32,6 +34,30 @@ func ExampleBudget() {
 	// prod daily in Europe/Zurich $50
 	// tokens hourly $0
 	// one call per call $0.5
+}
+
+// A budget that has room for a part of an answer pays for that part.
+func ExampleWithStreamedAnswers() {
+	story := strings.Repeat("Once upon a time. ", 1000)
+	provider := fareboxtest.NewProvider(
+		fareboxtest.StopOnCancel(), fareboxtest.WithReply(func(fareboxtest.Prompt) fareboxtest.Reply { return fareboxtest.Reply{Text: story} }))
+	defer provider.Close()
+	rates := farebox.Rates{farebox.DimensionInput: farebox.MustPerMillion("0.15"), farebox.DimensionOutput: farebox.MustPerMillion("0.60")}
+	client, err := farebox.New(provider.Endpoint(), farebox.WithPrice(fareboxtest.SmallModel, rates),
+		farebox.WithBudget(farebox.Budget{Name: "stories", Cap: farebox.MustMoney("0.001"), Hold: farebox.Progressive}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	request := openai.ChatCompletionRequest{
+		Model: fareboxtest.SmallModel, MaxTokens: 4000,
+		Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "Tell me a long story."}},
+	}
+	resp, err := client.CreateChatCompletion(ctx, request, farebox.WithStreamedAnswers(true))
+	if errors.Is(err, farebox.ErrBudgetCut) {
+		fmt.Println(resp.Choices[0].Message.Content[:17], resp.Receipt.Partial)
+	}
+	// Output: Once upon a time. true
 }
 
 // Budgets change while calls go on.

@@ -74,6 +74,7 @@ type clientConfig struct {
 
 	maxResponseBytes int64
 	maxEventBytes    int
+	streamedAnswers  bool
 }
 
 type meterOption func(*meterConfig) error

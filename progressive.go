@@ -20,7 +20,7 @@ const (
 	WorstCase HoldPolicy = "worst_case"
 	// Progressive holds the input and a first slice of the output, and more as the stream goes on. Where the budget has no
 	// more, the stream is cut: it ends with ErrBudgetCut after the text that was paid for. So calls that may be long, and
-	// hardly ever are, do not keep each other out. It is for budgets of this process alone (not [WithStore]), for streams of
+	// hardly ever are, do not keep each other out. [WithStreamedAnswers] makes streams of calls for whole answers. It is for budgets of this process alone (not [WithStore]), for streams of
 	// one answer whose bill stops when they are cancelled, and for models that are not known to reason where nobody sees
 	// it; all other calls are held as WorstCase. What passes is taken for one token in two bytes at most; a stream that has
 	// more is booked in full, as an overrun.

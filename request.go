@@ -25,6 +25,7 @@ type callOptions struct {
 	tags     Tags
 	endpoint string
 	whenFull WhenFull
+	streamed *bool // nil: as the Client has it
 }
 
 // bodyField is a top-level member of the request's JSON.
@@ -172,6 +173,7 @@ const (
 	editIdentity     = "Accept-Encoding: identity"        // WithoutStreamUsage
 	editFit          = "output_limit"                     // only where a budget is Fit
 	editMaxPrice     = "provider.max_price"               // WithoutMaxPrice
+	editStream       = "stream"                           // only with WithStreamedAnswers
 	editModel        = "model"                            // only where a budget is Degrade
 	editOutputLimit  = "max_tokens→max_completion_tokens" // set MaxCompletionTokens, or an explicit field, yourself
 )

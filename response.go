@@ -16,7 +16,8 @@ type Outcome struct {
 	// Receipt is that of the attempt that served; Receipts has every attempt's, in order.
 	Receipt  Receipt
 	Receipts []Receipt
-	// Raw is the answer's JSON as the provider sent it, with whatever go-openai's types have no field for.
+	// Raw is the answer's JSON as the provider sent it, with whatever go-openai's types have no field for; of an answer that
+	// was streamed for [WithStreamedAnswers], as it was put together.
 	Raw json.RawMessage
 }
 

@@ -145,12 +145,15 @@ func startsWithJSON(body *bufio.Reader) bool {
 	}
 }
 
+// readAhead is a body of which some has been read into a buffer.
+type readAhead struct {
+	io.Reader
+	io.Closer
+}
+
 // notAStream reads an answer that is no stream: it is an error, or ought to be.
 func (c *call) notAStream(resp *http.Response, body io.Reader) error {
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{body, resp.Body}
+	resp.Body = readAhead{body, resp.Body}
 	data, err := c.readBody(resp, c.client.maxResponseBytes)
 	if err != nil {
 		return err
