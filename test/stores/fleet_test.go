@@ -70,11 +70,11 @@ func fleet(t *testing.T, s spender, address string, disturbances ...func()) {
 	_ = last.begin.Close()
 	t.Log("the last:", strings.TrimSpace(last.wait(t)))
 	t.Setenv("FAREBOX_TEST_ADDRESS", address)
-	kept, err := s.open()
+	kept, closeAll, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = kept.Close() }()
+	defer closeAll()
 	counted, billed := used(t, kept, "cap/total/usd/"), p.billed.Load()
 	t.Logf("billed %.2f %% of the cap, counted %.2f %%, stranded %.2f %%", percent(billed, limit), percent(counted, limit), percent(counted-billed, limit))
 	if billed > limit || counted < billed || counted > limit {

@@ -57,11 +57,11 @@ func killUntilSpent(t *testing.T, kind, name, address string) (killed int) {
 			t.Fatalf("after %d kills the provider has billed %d of %d", killed+1, billed, limit)
 		}
 	}
-	kept, err := s.open()
+	kept, closeAll, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = kept.Close() }()
+	defer closeAll()
 	counted, billed := used(t, kept, "cap/total/usd/"), p.billed.Load()
 	t.Logf("%d kills: billed %.1f %% of the cap, counted %.1f %%", killed, float64(billed)*100/float64(limit), float64(counted)*100/float64(limit))
 	if counted < billed || counted > limit {

@@ -115,27 +115,43 @@ func (s *spender) options() []farebox.Option {
 	if s.Kind == "journal" {
 		return append(options, farebox.WithJournal(s.Name))
 	}
-	kept, err := s.open()
+	kept, _, err := s.open()
 	fail(err)
 	return append(options, farebox.WithStore(kept))
 }
 
-// open opens the store of a spender, set up already.
-func (s *spender) open() (store.Store, error) {
+// open opens the store of a spender, set up already, and says how to close it and what it was opened over.
+func (s *spender) open() (kept store.Store, closeAll func(), err error) {
+	var over io.Closer
+	if kept, over, err = s.openOver(); err != nil {
+		return nil, nil, err
+	}
+	return kept, func() {
+		_ = kept.Close()
+		if over != nil {
+			_ = over.Close()
+		}
+	}, nil
+}
+
+func (s *spender) openOver() (kept store.Store, over io.Closer, err error) {
 	switch s.Kind {
 	case "journal":
-		return store.OpenFile(s.Name + "/budgets")
+		kept, err = store.OpenFile(s.Name + "/budgets")
+		return kept, nil, err
 	case "redis":
 		client := redis.NewClient(&redis.Options{Addr: os.Getenv("FAREBOX_TEST_ADDRESS"), ReadTimeout: 500 * time.Millisecond, DialTimeout: 500 * time.Millisecond})
-		return redisstore.New(client, s.Name)
+		kept, err = redisstore.New(client, s.Name)
+		return kept, client, err
 	}
 	dialect := map[string]sqlstore.Dialect{"sqlite": sqlstore.SQLite, "pgx": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL}[s.Kind]
 	db, err := sql.Open(s.Kind, s.Name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	db.SetMaxOpenConns(2)
-	return sqlstore.New(db, dialect)
+	db.SetMaxOpenConns(1) // a pool has one message under way
+	kept, err = sqlstore.New(db, dialect)
+	return kept, db, err
 }
 
 // provider answers calls and keeps its own account.
