@@ -95,6 +95,9 @@ func (s *catalogState) findGoogle(provider, name string) *catalogModel {
 	if m := s.findNamed(provider, bare); m != nil || provider == "google" {
 		return m
 	}
+	if m := s.exact(provider, strings.Replace(bare, "@", "-", 1)); m != nil {
+		return m // claude-haiku-4-5@20251001, which some lists know as claude-haiku-4-5-20251001
+	}
 	bare, _, _ = strings.Cut(bare, "@")
 	if m := s.exact(provider, bare); m != nil {
 		return m

@@ -183,10 +183,21 @@ func (o *override) holds(inputTokens int64, c *conditions, tier string) bool {
 	w := &o.when
 	return inputTokens >= o.reachedAt &&
 		(w.ServiceTier == "" || w.ServiceTier == tier) &&
-		(w.Region == "" || strings.EqualFold(w.Region, c.region)) &&
+		(w.Region == "" || w.inRegion(c.region)) &&
 		(w.Speed == "" || strings.EqualFold(w.Speed, c.speed)) &&
 		(w.Upstream == "" || strings.EqualFold(w.Upstream, c.upstream)) &&
 		w.includes(c.at)
+}
+
+// regional stands for every region but the global one: Vertex charges the same for each of them.
+const regional = "regional"
+
+// inRegion says whether a region is the one of the conditions, or one of those that it stands for.
+func (w *When) inRegion(served string) bool {
+	if strings.EqualFold(w.Region, regional) {
+		return served != "" && !strings.EqualFold(served, "global")
+	}
+	return strings.EqualFold(w.Region, served)
 }
 
 // includes says whether a time is within the hours and on one of the days.

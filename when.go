@@ -22,7 +22,8 @@ type When struct {
 	// ServiceTier: this tier served ("flex", "priority", "batch"); "standard" is the usual one, which providers also call
 	// "default", "auto" or "on_demand".
 	ServiceTier string `json:"service_tier,omitzero"`
-	// Region: the call was served there, where that is charged for ("us").
+	// Region: the call was served there, where that is charged for ("us"); "regional" is every region that is named but
+	// "global".
 	Region string `json:"region,omitzero"`
 	// Speed: this mode served ("fast").
 	Speed string `json:"speed,omitzero"`

@@ -63,7 +63,7 @@ func (r *Row) openTier(word string) (into *[]Rate, reason string) {
 const conditionMarks = ">@%#~!"
 
 // openOverride reads conditions joined by "&": ">200000" input, "@16:30-00:30" hours, "%12345" days from Monday as 1 to Sunday
-// as 7, "#flex" service tier, "~us" region, "!fast" speed.
+// as 7, "#flex" service tier, "~us" region ("~regional": any but the global one), "!fast" speed.
 func (r *Row) openOverride(word string) (into *[]Rate, reason string) {
 	var when When
 	for condition := range strings.SplitSeq(word, "&") {

@@ -12,6 +12,7 @@ const (
 	googleBatchLetter  = "b"
 	deepseekDaysLetter = "d"
 	cohereLetter       = "h"
+	vertexLetter       = "v"
 )
 
 // keptSources are the pages that the facts below were read from.
@@ -20,6 +21,7 @@ var keptSources = []source{
 	{googleBatchLetter, "ai.google.dev/gemini-api/docs/pricing: batch", "2026-11-01"},
 	{deepseekDaysLetter, "api-docs.deepseek.com/quick_start/pricing: peak hours on weekdays", "2026-08-23"},
 	{cohereLetter, "cohere.com/pricing: rerank", "2026-04-06"},
+	{vertexLetter, "platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai: regional and multi-region endpoints", "2026-11-26"},
 	{openaiTiersLetter, "developers.openai.com/api/docs/pricing: batch, flex, priority", "2026-11-01"},
 }
 
@@ -58,6 +60,8 @@ func addKept(models []model) []model {
 			m.addAnthropic()
 		case "google":
 			m.override(googleBatchLetter, override{when: "#batch", multiply: "0.5"})
+		case "vertex":
+			m.addVertex()
 		case "deepseek":
 			m.addWeekdays()
 		}
@@ -107,6 +111,18 @@ func (m *model) addAnthropic() {
 	}
 	if strings.HasPrefix(m.name, "claude-opus-4-6") || strings.HasPrefix(m.name, "claude-opus-4-7") {
 		m.override(anthropicLetter, override{when: "!fast", multiply: "6"})
+	}
+}
+
+// vertexFlat begin the names of Claude models from before Sonnet 4.5, which cost the same in every location.
+var vertexFlat = []string{"claude-3-", "claude-4-", "claude-opus-4-1", "claude-opus-4-2025", "claude-sonnet-4-2025"}
+
+// addVertex: from Claude Sonnet 4.5 on, regional and multi-region endpoints cost a tenth more than the global one. Bedrock has
+// the same rule, and its lists have a row for each kind of profile.
+func (m *model) addVertex() {
+	flat := func(prefix string) bool { return strings.HasPrefix(m.name, prefix) }
+	if strings.HasPrefix(m.name, "claude-") && !slices.ContainsFunc(vertexFlat, flat) {
+		m.override(vertexLetter, override{when: "~regional", multiply: "1.1"})
 	}
 }
 

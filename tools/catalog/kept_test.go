@@ -29,6 +29,14 @@ func TestServiceTiersAreKept(t *testing.T) {
 		"anthropic claude-opus-4-6":            "#batch *0.5 ~us *1.1 !fast *6",
 		"anthropic claude-haiku-4-5":           "#batch *0.5",
 		"google gemini-2.5-pro":                "#batch *0.5",
+		"vertex claude-sonnet-4-5":             "~regional *1.1",
+		"vertex claude-haiku-4-5-20251001":     "~regional *1.1",
+		"vertex claude-opus-5":                 "~regional *1.1",
+		"vertex claude-opus-4-1":               "",
+		"vertex claude-4-sonnet":               "",
+		"vertex claude-3-5-haiku":              "",
+		"vertex gemini-2.5-pro":                "",
+		"bedrock eu.anthropic.claude-sonnet-5": "",
 		"openrouter anthropic/claude-opus-4-6": "",
 	} {
 		provider, model, _ := strings.Cut(name, " ")
