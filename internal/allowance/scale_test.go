@@ -118,11 +118,8 @@ func (f *fleet) process(name string, start time.Time) {
 func (f *fleet) call(p *Pool, died *atomic.Bool) {
 	f.calls.Add(1)
 	var h Hold
-	for {
-		err := p.Take(context.Background(), &h, []Posting{posting("total", f.limit, callHeld)})
-		if err == nil {
-			break
-		}
+	err := p.Take(context.Background(), &h, []Posting{posting("total", f.limit, callHeld)})
+	if err != nil {
 		var refused *Refusal
 		if errors.As(err, &refused) {
 			f.firstRefusal.CompareAndSwap(0, f.spent.Load())
