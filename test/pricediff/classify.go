@@ -19,6 +19,7 @@ const (
 	reasonOlder       = "an earlier price held at this time, as genai-prices says too; ai-sdk-cost-calculator keeps only the newest"
 	reasonCatwalk     = "the lists have other prices; genai-prices has no entry of this name, and ours are those of catwalk"
 	reasonFreeWrites  = "ai-sdk-cost-calculator charges nothing for cache writes where its list has no rate for them; they cost as much as input, at least"
+	reasonBilled      = "ours are what OpenRouter billed in recorded answers of that day; the other list has another price"
 	reasonUnexplained = "unexplained"
 )
 
@@ -58,11 +59,16 @@ func (q *question) explainGenAI(ours farebox.Computation, a *answer) string {
 		return reasonUnexplained // their arithmetic differs from ours on the same rates
 	case !strings.HasPrefix(ours.Price.Source, "@pydantic/genai-prices"):
 		return reasonPattern
+	case isBilled(ours):
+		return reasonBilled
 	case q.Provider == "deepseek" && q.peakOnWeekend():
 		return reasonWeekend
 	}
 	return reasonUnexplained
 }
+
+// isBilled says that a price is one that tools/catalog read off recorded bills.
+func isBilled(c farebox.Computation) bool { return strings.Contains(c.Price.Source, "as billed") }
 
 func (q *question) peakOnWeekend() bool {
 	at := q.time()
@@ -106,6 +112,8 @@ func (q *question) explainAISDK(catalog *farebox.Catalog, ours farebox.Computati
 			return reasonOlder
 		}
 		return reasonOtherList
+	case isBilled(ours):
+		return reasonBilled
 	case strings.HasPrefix(ours.Price.Source, "charm.land/catwalk"):
 		return reasonCatwalk
 	case q.Provider == "deepseek" && q.peakOnWeekend():
