@@ -58,6 +58,7 @@ const simulated = "simulated"
 func fareboxGuard(budget farebox.Budget, reconcile bool) func(*engine) (guarded, error) {
 	return func(e *engine) (guarded, error) {
 		m := &metered{engine: e, reconcile: reconcile, waits: budget.WhenFull == farebox.Wait, streams: budget.Hold == farebox.Progressive, calls: map[int]*ride{}, receipts: map[int]string{}}
+		budget := budget // runs go on side by side
 		budget.Name, budget.Cap = "cap", nanoDollars(e.Cap)
 		var err error
 		m.meter, err = farebox.NewMeter(farebox.WithBaseTransport(m), farebox.WithBudget(budget), farebox.WithSink(m), farebox.WithLedgerSize(1),
