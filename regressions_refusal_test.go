@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -285,5 +286,35 @@ func TestLiteLLM29493_AnOutageDoesNotEatTheCap(t *testing.T) {
 	}
 	if spent := bookedIn(t, client.Meter()); !spent.IsZero() {
 		t.Errorf("%s spent", spent)
+	}
+}
+
+// TestLiteLLM32597_ThresholdsAreToldOfPerUser: who pays hears of 50, 80 and 100 percent, once each, of whose budget it is.
+func TestLiteLLM32597_ThresholdsAreToldOfPerUser(t *testing.T) {
+	t.Parallel()
+	p := serve(t, answers(200, dimeAnswer))
+	var mu sync.Mutex
+	told := map[string][]int{}
+	meter := newMeter(t, dimePrice, farebox.WithBudget(farebox.Budget{Name: "user", Cap: farebox.Dollars(1), Per: "user"}),
+		farebox.WithEvents(func(e farebox.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.Kind == farebox.EventThreshold {
+				told[e.Value] = append(told[e.Value], e.Percent)
+			}
+		}))
+	for i := range 14 {
+		user := []string{"ann", "bob"}[i%14/10] // ann makes ten calls, bob four
+		if no := pay(farebox.ContextWithTags(context.Background(), farebox.Tags{"user": user}), t, meter, p); no != nil {
+			t.Fatal(no)
+		}
+	}
+	if err := meter.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(told["ann"], []int{50, 80, 100}) || told["bob"] != nil {
+		t.Errorf("told of %v", told)
 	}
 }
