@@ -33,7 +33,6 @@ func finish(q *request.Body, path string) {
 	for _, model := range q.Models {
 		q.WebSearch = q.WebSearch || request.SearchesOnline(model)
 	}
-	q.SearchesOnce()
 }
 
 // member reads a member of the request.

@@ -37,18 +37,6 @@ func SearchesOnline(model string) bool {
 // MostToolUses is the largest limit on the uses of a tool that is kept: sums of prices stay far from overflowing.
 const MostToolUses = 1_000_000
 
-// searchesOnce begin the names of models that search once before they answer, and cannot search again: OpenAI's in chats
-// (platform.openai.com/docs/guides/tools-web-search, 2026-11).
-var searchesOnce = [...]string{"gpt-4o-search-preview", "gpt-4o-mini-search-preview"}
-
-// SearchesOnce bounds the search of a chat whose model makes a single one, where nothing else is offered that uses tools.
-func (q *Body) SearchesOnce() {
-	once := slices.ContainsFunc(searchesOnce[:], func(name string) bool { return strings.HasPrefix(q.Model, name) })
-	if once && q.WebSearch && !q.ServerTools && len(q.Models) == 0 {
-		q.ToolUses, q.Searches = 1, 1
-	}
-}
-
 // plugins reads OpenRouter's plugins, of which "web" searches.
 func (q *Body) plugins() {
 	if !q.R.Array() {
