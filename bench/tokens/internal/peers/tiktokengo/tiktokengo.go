@@ -7,10 +7,11 @@ import (
 	loader "github.com/pkoukk/tiktoken-go-loader"
 )
 
-// Open implements [runner.OpenFunc]. Call it from one goroutine at a time: where vocabularies come from is a variable
-// of the library.
+// Where the library's vocabularies come from is a plain variable of the library: it is set before anything runs.
+func init() { tiktoken.SetBpeLoader(loader.NewOfflineLoader()) }
+
+// Open implements [runner.OpenFunc]. It is safe for concurrent use.
 func Open(encoding string) (runner.Count, error) {
-	tiktoken.SetBpeLoader(loader.NewOfflineLoader())
 	t, err := tiktoken.GetEncoding(encoding)
 	if err != nil {
 		return nil, err
