@@ -56,6 +56,9 @@ func WithWhenFull(w WhenFull) CallOption {
 func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 	for {
 		err := a.tryHolding(body, now, repeat)
+		if err == nil {
+			return nil
+		}
 		var refused *BudgetError
 		if repeat || !errors.As(err, &refused) {
 			return err

@@ -62,8 +62,11 @@ func (o *callOptions) streamsAnswer(byDefault bool) bool {
 // refusesStream says whether an answer refuses the stream that farebox asked for, as OpenAI's does for models that do
 // not stream, or not for every organization: status 400 with param "stream" (BeehiveInnovations/pal-mcp-server#134, 2025-06).
 func (c *call) refusesStream(err error) bool {
+	if !c.streamed || c.spec.stream || err == nil {
+		return false
+	}
 	var api *APIError
-	if !c.streamed || c.spec.stream || !errors.As(err, &api) || api.Status != http.StatusBadRequest {
+	if !errors.As(err, &api) || api.Status != http.StatusBadRequest {
 		return false
 	}
 	var body struct {

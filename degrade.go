@@ -48,8 +48,11 @@ func (c *Client) tryDown(ctx context.Context, this *call, first resolvedCandidat
 	candidate := first
 	for range maxRungs {
 		err := c.try(ctx, this, candidate, candidate != first, body, read)
+		if err == nil || c.ladder == nil {
+			return err
+		}
 		var refused *BudgetError
-		if c.ladder == nil || !errors.As(err, &refused) || refused.whenFull != Degrade {
+		if !errors.As(err, &refused) || refused.whenFull != Degrade {
 			return err
 		}
 		next, ok := c.ladder.Next(Candidate{Endpoint: candidate.endpoint.name, Model: candidate.model})

@@ -30,10 +30,14 @@ type Endpoint struct {
 // where a verb does not fit (%s): a struct of the user's that holds an Endpoint prints an address in their place.
 type secrets struct {
 	key    string
+	bearer string // the key as Authorization has it, put together once for all calls
 	header http.Header
 }
 
-func (s secrets) sealed() func() secrets { return func() secrets { return s } }
+func (s secrets) sealed() func() secrets {
+	s.bearer = "Bearer " + s.key
+	return func() secrets { return s }
+}
 
 // OpenRouter is https://openrouter.ai with an API key. It reports what each call cost.
 func OpenRouter(key string) Endpoint { return known("openrouter", key) }
@@ -276,7 +280,7 @@ func (e *endpoint) authorize(h http.Header) {
 	known := e.secrets()
 	if key := known.key; key != "" {
 		if e.provider.keyHeader == "" {
-			h.Set("Authorization", "Bearer "+key)
+			h.Set("Authorization", known.bearer)
 		} else {
 			h.Set(e.provider.keyHeader, key)
 		}

@@ -2,7 +2,6 @@
 package framing
 
 import (
-	"mime"
 	"strings"
 
 	"github.com/farebox-go/farebox/internal/eventstream"
@@ -36,10 +35,7 @@ const (
 
 // OfContentType is the framing that a Content-Type names. An array of JSON looks like any other JSON: it is None.
 func OfContentType(header string) Framing {
-	kind, _, err := mime.ParseMediaType(header)
-	if err != nil {
-		kind, _, _ = strings.Cut(header, ";")
-	}
+	kind, _, _ := strings.Cut(header, ";")
 	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "text/event-stream":
 		return ServerSent

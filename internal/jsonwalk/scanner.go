@@ -56,7 +56,14 @@ const (
 
 // NewScanner returns a Scanner that looks for the plan's wants.
 func (p *Plan) NewScanner() *Scanner {
-	return &Scanner{plan: p, keep: -1, values: make([]scanValue, len(p.wants))}
+	s := new(Scanner)
+	s.Plan(p)
+	return s
+}
+
+// Plan makes a Scanner that is part of something else look for a plan's wants.
+func (s *Scanner) Plan(p *Plan) {
+	*s = Scanner{plan: p, keep: -1, values: make([]scanValue, len(p.wants))}
 }
 
 // Reset makes the scanner ready for another document, in the memory that it has. What was found and counted is forgotten.

@@ -34,8 +34,23 @@ func (a *answer) setText(dst *string, raw []byte, escaped bool) {
 		raw = a.scratch
 	}
 	if len(raw) > 0 && *dst != string(raw) {
-		*dst = string(raw)
+		*dst = text(raw)
 	}
+}
+
+// text is raw as a string, without an allocation for what almost every answer says.
+func text(raw []byte) string {
+	switch string(raw) {
+	case "stop":
+		return "stop"
+	case "length":
+		return "length"
+	case "tool_calls":
+		return "tool_calls"
+	case "default":
+		return "default"
+	}
+	return string(raw)
 }
 
 // usage takes a usage object. The last one counts: where there are several they are running totals.

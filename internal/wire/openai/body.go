@@ -69,12 +69,14 @@ var bodyPlan = jsonwalk.MustPlan(bodyWants[:]...)
 
 // NewBodyReader implements [wire.Format].
 func (Format) NewBodyReader(*wire.Request) wire.Reader {
-	return &bodyReader{scanner: bodyPlan.NewScanner()}
+	b := new(bodyReader)
+	b.scanner.Plan(bodyPlan)
+	return b
 }
 
 // bodyReader reads an answer that is one JSON value.
 type bodyReader struct {
-	scanner *jsonwalk.Scanner
+	scanner jsonwalk.Scanner
 	answer  answer
 	fresh   bool // nothing was written since the answer was put together
 }
