@@ -19,7 +19,8 @@ import (
 // WithStore keeps what budgets count in a store, so that a cap holds over restarts and for all processes that share the
 // store: give each of them budgets of the same names, windows and caps. A process borrows an allowance, spends it by itself
 // and asks for more before it runs dry, so that few calls wait for the store; what it borrowed and did not return when it
-// dies stays spent. Budgets per call, and thresholds, are each process's own. The store is the caller's to close, after the
+// dies stays spent. Budgets per call are each process's own, and tolerances have no effect: the store holds the most that
+// calls can cost. Thresholds are told of by every process; see [Budget]. The store is the caller's to close, after the
 // Meter.
 //
 // A store that does not answer refuses the calls that budgets apply to ([ErrStoreUnavailable]), until it does; see
@@ -55,7 +56,7 @@ type lender struct {
 func newLender(s store.Store, admit bool, g *Guard, logger *slog.Logger) *lender {
 	warn := func(err error) { logger.Warn("farebox: store of budgets", slog.Any("error", err)) }
 	return &lender{
-		pool:  allowance.New(s, newID(time.Now()), allowance.Warn(warn), allowance.Clock(g.core.SetAhead)),
+		pool:  allowance.New(s, newID(time.Now()), allowance.Warn(warn), allowance.Clock(g.core.SetAhead), allowance.Heard(heard)),
 		admit: admit,
 	}
 }
@@ -74,7 +75,7 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 			places[len(postings)] = i
 			postings = append(postings, allowance.Posting{
 				Account: store.Account{Key: b.account(h.values[i]), Window: store.Window(span)},
-				Cap:     h.counters[i].Cap(), Amount: h.held[i], Observe: b.Observe,
+				Cap:     h.counters[i].Cap(), Amount: h.held[i], Observe: b.Observe, Counter: h.counters[i],
 			})
 		}
 	}

@@ -43,7 +43,9 @@ type Budget struct {
 	// Strict refuses a call whose most rests on an assumption ([Quote.Assumed]) rather than holding what is assumed.
 	Strict bool `json:"strict,omitzero"`
 	// Thresholds are shares of the cap, in percent and rising, that are told of once a window each. Nil is 50, 80 and 100;
-	// an empty list, none.
+	// an empty list, none. Those of a budget in a store are of what the whole fleet has spent: every process that spends
+	// of it tells, once a window each, when the store lets it know, which is about every second; what other processes have
+	// borrowed and not spent may make it early by that much, 1/256 of the cap for each of them.
 	Thresholds []int `json:"thresholds,omitempty"`
 	// Expires is when the budget ends: from then on it refuses everything, whatever is left, until it is changed or taken
 	// away. Zero: never. With a total it makes a prepaid amount that lapses.

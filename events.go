@@ -34,7 +34,7 @@ type Event struct {
 	Reason   RefusalReason `json:"reason,omitzero"`
 	Unit     Unit          `json:"unit,omitzero"`
 	Cap      Money         `json:"cap,omitzero"`
-	Spent    Money         `json:"spent,omitzero"`
+	Spent    Money         `json:"spent,omitzero"`    // of a budget in a store, by all processes that share it
 	Counts   Counts        `json:"counts,omitzero"`   // in place of Cap and Spent, of a budget of tokens or requests
 	ResetAt  time.Time     `json:"reset_at,omitzero"` // when the window turns
 	FullAt   time.Time     `json:"full_at,omitzero"`  // when the cap is reached at the rate so far

@@ -37,6 +37,18 @@ func (h *heard) kinds() (all []string) {
 	return all
 }
 
+// ofKind are the events of a kind.
+func (h *heard) ofKind(kind farebox.EventKind) (all []farebox.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.events {
+		if e.Kind == kind {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	var h heard

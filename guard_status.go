@@ -9,7 +9,7 @@ import (
 	"github.com/farebox-go/farebox/internal/guard"
 )
 
-// BudgetStatus is how one budget stands; of a budget per tag, how it stands for one value.
+// BudgetStatus is how one budget stands in this process; of a budget per tag, how it stands for one value.
 type BudgetStatus struct {
 	Budget string `json:"budget"`
 	Value  string `json:"value,omitzero"`
@@ -22,14 +22,19 @@ type BudgetStatus struct {
 	Spent Money `json:"spent"`
 	Held  Money `json:"held"`
 	Free  Money `json:"free"`
+	// Fleet is how a budget in a store stands for all processes that share it, as the store said when it was last asked for
+	// an allowance, which is about every second while calls go on; nil: it is in no store, or was not asked in this window.
+	// See [Guard.FleetSnapshot].
+	Fleet *FleetStatus `json:"fleet,omitzero"`
 	// InFlight is the number of holds that have not ended.
 	InFlight int `json:"in_flight"`
-	// Waiting is the number of calls that wait for room.
+	// Waiting is the number of calls that wait for room, for other processes to return what they do not need too.
 	Waiting int `json:"waiting,omitzero"`
 	// Start is from when spending counts, ResetAt when the window turns; zero where it never does.
 	Start   time.Time `json:"start,omitzero"`
 	ResetAt time.Time `json:"reset_at,omitzero"`
-	// FullAt is when the cap is reached if spending goes on as it did since Start; zero: not before ResetAt.
+	// FullAt is when the cap is reached if spending, of the fleet where Fleet is known, goes on as it did since Start; zero:
+	// not before ResetAt.
 	FullAt  time.Time `json:"full_at,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`
 	// Refusals is the number of calls that it refused or, where it only observes, would have; Overruns of those that took
@@ -43,13 +48,23 @@ type BudgetStatus struct {
 // Snapshot says how every budget stands, each value of a budget per tag by itself, in the order in which the budgets
 // were given and then by value.
 func (g *Guard) Snapshot() []BudgetStatus {
+	return g.snapshot(func(int, *budget, string, *guard.Snapshot) {})
+}
+
+// snapshot shows the counter of every status, with its place, to a function.
+func (g *Guard) snapshot(see func(i int, b *budget, value string, s *guard.Snapshot)) []BudgetStatus {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	now := time.Now()
 	var all []BudgetStatus
+	add := func(b *budget, value string, counter *guard.Counter) {
+		s := counter.Snapshot(now)
+		see(len(all), b, value, &s)
+		all = append(all, g.status(b, value, &s, now))
+	}
 	for _, b := range g.budgets {
 		if b.counter != nil {
-			all = append(all, g.status(b, "", b.counter, now))
+			add(b, "", b.counter)
 			continue
 		}
 		values := b.group.Values()
@@ -59,16 +74,19 @@ func (g *Guard) Snapshot() []BudgetStatus {
 		}
 		for _, value := range values {
 			if counter, ok := b.group.Lookup(value); ok {
-				all = append(all, g.status(b, value, counter, now))
+				add(b, value, counter)
 			}
 		}
 	}
 	return all
 }
 
-func (g *Guard) status(b *budget, value string, counter *guard.Counter, now time.Time) BudgetStatus {
-	status := b.status(value, counter.Snapshot(now), now)
+func (g *Guard) status(b *budget, value string, s *guard.Snapshot, now time.Time) BudgetStatus {
+	status := b.status(value, *s, now)
 	_, status.Paused = g.paused[Target{Budget: b.Name}]
+	if status.Fleet = g.fleet(b, value, &status, s); status.Fleet != nil {
+		status.FullAt = fullAt(s.Start, s.ResetAt, now, status.spentByAll(), s.Cap)
+	}
 	return status
 }
 
@@ -86,6 +104,19 @@ func (b *budget) status(value string, s guard.Snapshot, now time.Time) BudgetSta
 		status.Counts = Counts{Cap: s.Cap, Spent: s.Spent, Held: s.Held, Free: s.Free}
 	}
 	return status
+}
+
+// spentByAll is what is spent of a budget, by the fleet where that is known, in the budget's unit.
+func (s *BudgetStatus) spentByAll() int64 {
+	switch {
+	case s.Unit == UnitUSD && s.Fleet != nil:
+		return s.Fleet.Spent.nanosUp()
+	case s.Unit == UnitUSD:
+		return s.Spent.nanosUp()
+	case s.Fleet != nil:
+		return s.Fleet.Counts.Spent
+	}
+	return s.Counts.Spent
 }
 
 // fullAt is when a cap is reached at the rate of the window so far; zero: not before the window turns.

@@ -52,7 +52,7 @@ func newTelemetry(config *meterConfig, g *Guard, catalog *Catalog) (*telemetry, 
 	t.tokens, errs[4] = m.Int64Histogram(metricTokens, metric.WithUnit("{token}"), metric.WithDescription("Number of input and output tokens used."), metric.WithExplicitBucketBoundaries(tokenBuckets...))
 	t.firstChunk, errs[5] = m.Float64Histogram(metricFirstChunk, metric.WithUnit("s"), metric.WithDescription(describeFirstChunk), metric.WithExplicitBucketBoundaries(durationBuckets...))
 	var utilization metric.Float64ObservableGauge
-	utilization, errs[6] = m.Float64ObservableGauge(metricUtilization, metric.WithUnit("1"), metric.WithDescription("Share of a budget's cap that is spent or held."))
+	utilization, errs[6] = m.Float64ObservableGauge(metricUtilization, metric.WithUnit("1"), metric.WithDescription("Share of a budget's cap that is spent or held, by all processes that share it."))
 	t.adjustment, errs[10] = m.Float64UpDownCounter(metricAdjustment, metric.WithUnit("{USD}"), metric.WithDescription("What calls turned out to cost, less what was taken for their cost before."))
 	t.unmetered, errs[8] = m.Int64Counter(metricUnmetered, metric.WithUnit("{request}"), metric.WithDescription("Requests that could not be metered."))
 	var age metric.Float64ObservableGauge
@@ -69,7 +69,8 @@ func newTelemetry(config *meterConfig, g *Guard, catalog *Catalog) (*telemetry, 
 	return t, errors.Join(errs[:]...)
 }
 
-// observeUtilization reports how full each budget is; a budget per tag is left out, being a series for every value.
+// observeUtilization reports how full each budget is, by what the fleet has spent where that is known; a budget per tag is
+// left out, being a series for every value.
 func observeUtilization(g *Guard, gauge metric.Float64Observable) metric.Callback {
 	return func(_ context.Context, o metric.Observer) error {
 		skip := perTag(g)
@@ -77,7 +78,11 @@ func observeUtilization(g *Guard, gauge metric.Float64Observable) metric.Callbac
 			if skip[s.Budget] || s.Cap.IsZero() {
 				continue
 			}
-			o.ObserveFloat64(gauge, s.Spent.Add(s.Held).Float64()/s.Cap.Float64(),
+			spent := s.Spent
+			if s.Fleet != nil {
+				spent = s.Fleet.Spent
+			}
+			o.ObserveFloat64(gauge, spent.Add(s.Held).Float64()/s.Cap.Float64(),
 				metric.WithAttributes(attribute.String(attrBudget, s.Budget)))
 		}
 		return nil

@@ -19,6 +19,7 @@ type Pool struct {
 	timeout time.Duration
 	warn    func(error)
 	clock   func(ahead time.Duration)
+	heard   func(counter any, w store.Window, used int64)
 
 	mu       sync.Mutex
 	accounts map[store.Account]*account
@@ -35,12 +36,17 @@ type account struct {
 	limit                   int64
 	granted, returned, over int64
 	spent                   int64 // set aside or booked
+	held                    int64 // the part of spent that is set aside
 	excess                  int64 // the part of over that has not been given back
 	chunk                   int64 // of the last grant
 	open                    int   // holds that have not ended
 	used                    time.Time
 	recalled                bool
-	stale                   bool // returned or over have changed since the store heard of them
+	stale                   bool  // returned or over have changed since the store heard of them
+	counter                 any   // of whoever hears how the account stands
+	others                  int64 // what others have spent or borrowed, as the store last said: see hear
+	clients                 int
+	at                      time.Time
 }
 
 func (a *account) free() int64 { return a.granted - a.returned + a.over - a.spent }
@@ -64,6 +70,8 @@ type Posting struct {
 	Amount int64
 	// Observe says that the account is only counted: the amount is set aside whether it fits or not.
 	Observe bool
+	// Counter is handed to [Heard] with what is heard of the account.
+	Counter any
 }
 
 // Refusal says that a store has not enough left.
@@ -109,10 +117,17 @@ func Warn(f func(error)) Option { return func(p *Pool) { p.warn = f } }
 // Clock is told how far the store's clock is ahead of this process's, whenever that turns out to be otherwise.
 func Clock(f func(ahead time.Duration)) Option { return func(p *Pool) { p.clock = f } }
 
+// Heard is told what all who share an account have spent in a window, as far as is known, with the Counter of the latest
+// posting to it. It is called with the pool locked: it must return at once and must not call the pool.
+func Heard(f func(counter any, w store.Window, used int64)) Option {
+	return func(p *Pool) { p.heard = f }
+}
+
 // New makes a pool over a store, for a client of a name that no other process ever had.
 func New(s store.Store, client string, options ...Option) *Pool {
 	p := &Pool{
 		store: s, client: client, timeout: defaultTimeout, warn: func(error) {}, clock: func(time.Duration) {},
+		heard:    func(any, store.Window, int64) {},
 		accounts: make(map[store.Account]*account),
 	}
 	for _, option := range options {
@@ -241,6 +256,7 @@ func (p *Pool) take(postings []Posting) *Hold {
 	for i := range postings {
 		a := p.account(&postings[i])
 		a.spent += postings[i].Amount
+		a.held += postings[i].Amount
 		a.open++
 		a.used = now
 		h.entries[i] = entry{account: a, amount: postings[i].Amount}
@@ -255,7 +271,7 @@ func (p *Pool) account(of *Posting) *account {
 		a = &account{Account: of.Account}
 		p.accounts[of.Account] = a
 	}
-	a.limit = of.Cap
+	a.limit, a.counter = of.Cap, of.Counter
 	return a
 }
 
@@ -290,6 +306,7 @@ func (p *Pool) ask(postings []Posting) *flight {
 	f.hold = p.take(postings)
 	for i, e := range f.hold.entries {
 		e.account.spent -= f.lacks[i]
+		e.account.held -= f.lacks[i]
 		if postings[i].Observe {
 			p.book(e.account, 0)
 		}
@@ -364,9 +381,11 @@ func (f *flight) complete() {
 	for i, e := range f.hold.entries {
 		if granted {
 			e.account.spent += f.lacks[i]
+			e.account.held += f.lacks[i]
 		} else {
 			e.account.open--
 			e.account.spent -= e.amount - f.lacks[i]
+			e.account.held -= e.amount - f.lacks[i]
 		}
 	}
 }
@@ -390,6 +409,7 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 		a.chunk = max(got.Granted-a.granted, a.chunk/2)
 		a.granted = max(a.granted, got.Granted)
 		a.recalled = got.Recall
+		p.hear(a, got.Balance, reply.Now)
 		if line := &f.lines[i]; line.Returned == a.returned && line.Over == a.over {
 			a.stale = false
 		}
@@ -420,7 +440,7 @@ func (h *Hold) Extend(ctx context.Context, amounts ...int64) error {
 	p.mu.Lock()
 	for i := range amounts {
 		a := h.entries[i].account
-		postings[i] = Posting{Account: a.Account, Cap: a.limit, Amount: amounts[i]}
+		postings[i] = Posting{Account: a.Account, Cap: a.limit, Amount: amounts[i], Counter: a.counter}
 	}
 	p.mu.Unlock()
 	var more Hold
@@ -455,6 +475,7 @@ func (h *Hold) End(actual ...int64) {
 	for i := range h.entries {
 		e := &h.entries[i]
 		e.account.open--
+		e.account.held -= e.amount
 		p.book(e.account, figure(actual, i)-e.amount)
 		e.amount = figure(actual, i)
 	}

@@ -43,12 +43,13 @@ type Counter struct {
 	member
 }
 
-// rare is what only a counter of a rolling window or with a tolerance has.
+// rare is what only a counter of a rolling window, with a tolerance, or shared with other processes has.
 type rare struct {
 	cells  []cell  // Rolling: the generations in view
 	likely int64   // Tolerance: of what is held
 	parts  []int64 // Rolling with Tolerance: likely, by cell
 	quiet  int64   // Rolling with Thresholds: until when those that were told of are not told of again
+	others int64   // what other processes have spent, as far as is known: see [Counter.Hear]
 }
 
 // setting is a set of switches.
@@ -246,6 +247,7 @@ type Snapshot struct {
 	Refusals         int64     // holds refused or, by an observing counter, holds that it would have refused
 	Overruns         int64     // calls that cost more than was held for them
 	Observe, Paused  bool
+	Span             Span // in which a hold would count now
 }
 
 // Snapshot returns the state of the counter. Refusals and overruns count from when the counter was made.
@@ -261,5 +263,6 @@ func (c *Counter) Snapshot(now time.Time) Snapshot {
 		Observe: c.setting.has(observes), Paused: c.setting.has(paused),
 	}
 	s.Start, s.ResetAt = c.span()
+	s.Span = c.spanOf(c.gen)
 	return s
 }

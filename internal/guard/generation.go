@@ -49,13 +49,16 @@ func (c *Counter) turn(clock int64) {
 	c.gen, c.end = start.UnixNano(), end.UnixNano()
 	c.spent, c.held, c.passed = 0, 0, 0
 	if c.rare != nil {
-		c.rare.likely = 0
+		c.rare.likely, c.rare.others = 0, 0
 	}
 }
 
 // roll clears the buckets between the last one counted in and the clock's, and sums up those that remain.
 func (c *Counter) roll(clock int64) {
 	gen := clock - clock%c.width
+	if gen-c.gen >= c.view {
+		c.rare.others = 0 // what is known of others is of buckets that have gone by
+	}
 	first := max(c.gen+c.width, gen-c.view+c.width)
 	for g := first; g <= gen; g += c.width {
 		i := c.place(g)

@@ -79,17 +79,22 @@ func (h *Hold) Span(i int) (s Span, counted bool) {
 	h.guard.mu.Lock()
 	defer h.guard.mu.Unlock()
 	e := &h.entries[i]
-	c := e.counter
-	switch {
-	case c.perCall:
+	if e.counter.perCall {
 		return Span{}, false
-	case c.window.Kind == None:
-		return Span{}, true
-	case c.width > 0:
-		return Span{Start: e.gen, End: e.gen + c.width, View: max(0, e.gen-c.view+c.width)}, true
 	}
-	start, end := c.window.bounds(c.window.instant(e.gen))
-	return Span{Start: start.UnixNano(), End: end.UnixNano(), View: start.UnixNano()}, true
+	return e.counter.spanOf(e.gen), true
+}
+
+// spanOf is where what is held in a generation counts.
+func (c *Counter) spanOf(gen int64) Span {
+	switch {
+	case c.perCall || c.window.Kind == None:
+		return Span{}
+	case c.width > 0:
+		return Span{Start: gen, End: gen + c.width, View: max(0, gen-c.view+c.width)}
+	}
+	start, end := c.window.bounds(c.window.instant(gen))
+	return Span{Start: start.UnixNano(), End: end.UnixNano(), View: start.UnixNano()}
 }
 
 // Dispatch notes that the call is about to be sent. From then on only proof that nothing was billed gives the money

@@ -264,7 +264,7 @@ func (m *machine) check(t *rapid.T) {
 		got := m.counters[i].Snapshot(m.now)
 		want := guard.Snapshot{
 			Cap: ref.Cap, Free: ref.Room(now), Open: ref.Open(), Refusals: ref.Refusals, Overruns: ref.Overruns,
-			Observe: ref.Observe, Paused: ref.Paused, Start: got.Start, ResetAt: got.ResetAt,
+			Observe: ref.Observe, Paused: ref.Paused, Start: got.Start, ResetAt: got.ResetAt, Span: got.Span,
 		}
 		want.Spent, want.Held = ref.Sums(now)
 		if got != want {

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.41.0/genaiconv"
 
 	"github.com/farebox-go/farebox"
+	"github.com/farebox-go/farebox/store"
 )
 
 // The buckets that the conventions advise for the three client histograms.
@@ -185,6 +186,26 @@ func TestAdjustmentsAreDrift(t *testing.T) {
 	sum := c.instrument(t, "farebox.cost.adjustment").Data.(metricdata.Sum[float64])
 	if len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != adjustment.Amount.Float64() || sum.IsMonotonic {
 		t.Errorf("%+v, want one series of %s", sum, adjustment.Amount)
+	}
+}
+
+// TestUtilizationOfAFleet: of a budget in a store the gauge shows what all processes have spent.
+func TestUtilizationOfAFleet(t *testing.T) {
+	t.Parallel()
+	shared := new(store.Memory)
+	ctx := context.Background()
+	other := store.Line{Account: store.Account{Key: "all/total/usd/"}, Cap: 960_000, Need: 480_000}
+	if _, err := shared.Sync(ctx, "another process", []store.Line{other}); err != nil {
+		t.Fatal(err)
+	}
+	c := collect(t, []farebox.MeterOption{farebox.WithStore(shared), farebox.WithBudget(
+		farebox.Budget{Name: "all", Cap: farebox.MustMoney("0.00096")})}, served)
+	if _, err := c.client.CreateChatCompletion(ctx, request()); err != nil {
+		t.Fatal(err)
+	}
+	points := c.instrument(t, "farebox.budget.utilization").Data.(metricdata.Gauge[float64]).DataPoints
+	if len(points) != 1 || math.Abs(points[0].Value-0.75) > 1e-12 {
+		t.Errorf("utilization %+v, want three quarters", points)
 	}
 }
 
