@@ -396,6 +396,7 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 		var wrong *store.WindowError
 		if errors.As(err, &wrong) {
 			p.setClock(sent, wrong.Now)
+			p.forget(f, wrong)
 		}
 		f.err = unavailable(err)
 		if f.hold == nil {
