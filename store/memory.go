@@ -32,6 +32,7 @@ type account struct {
 type window struct {
 	of      Window
 	used    int64
+	clients int // of the holders, those that hold an allowance
 	holders map[string]*holder
 }
 
@@ -95,12 +96,7 @@ func (m *Memory) position(client string, of *Account) Position {
 		}
 	}
 	if w := a.windows[of.Window.Start]; w != nil {
-		p.Known = true
-		for _, h := range w.holders {
-			if h.granted > h.returned {
-				p.Clients++
-			}
-		}
+		p.Known, p.Clients = true, w.clients
 		if h := w.holders[client]; h != nil {
 			p.Granted, p.Returned, p.Over = h.granted, h.returned, h.over
 		}
@@ -112,7 +108,12 @@ func (m *Memory) position(client string, of *Account) Position {
 func (m *Memory) save(client string, of *Account, p *Position, difference int64) {
 	w := m.window(of)
 	w.used += difference
-	w.holders[client] = &holder{granted: p.Granted, returned: p.Returned, over: p.Over}
+	w.clients = p.Clients
+	if h := w.holders[client]; h != nil {
+		*h = holder{granted: p.Granted, returned: p.Returned, over: p.Over}
+	} else {
+		w.holders[client] = &holder{granted: p.Granted, returned: p.Returned, over: p.Over}
+	}
 	m.accounts[of.Key].refused = p.RefusedAt
 }
 

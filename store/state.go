@@ -38,6 +38,7 @@ func (m *Memory) retire() {
 	for _, a := range m.accounts {
 		for _, w := range a.windows {
 			clear(w.holders)
+			w.clients = 0
 		}
 	}
 }

@@ -97,13 +97,35 @@ func Validate(client string, lines []Line) error {
 		if err := lines[i].validate(); err != nil {
 			return err
 		}
-		for j := range lines[:i] {
-			if lines[j].Account == lines[i].Account {
-				return fmt.Errorf("store: account %q stands in two lines", lines[i].Key)
-			}
-		}
+	}
+	if twice := repeated(lines); twice >= 0 {
+		return fmt.Errorf("store: account %q stands in two lines", lines[twice].Key)
 	}
 	return nil
+}
+
+// repeated is the first line whose account stands in one before it; -1: none. A call asks for a few, but whoever gives back what
+// is idle may name thousands.
+func repeated(lines []Line) int {
+	const few = 16
+	if len(lines) <= few {
+		for i := range lines {
+			for j := range lines[:i] {
+				if lines[j].Account == lines[i].Account {
+					return i
+				}
+			}
+		}
+		return -1
+	}
+	seen := make(map[Account]struct{}, len(lines))
+	for i := range lines {
+		if _, ok := seen[lines[i].Account]; ok {
+			return i
+		}
+		seen[lines[i].Account] = struct{}{}
+	}
+	return -1
 }
 
 // Reply is a store's answer, with a line for each that was sent.

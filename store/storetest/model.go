@@ -48,6 +48,7 @@ type machine struct {
 	spent   map[string]int64 // what was really spent
 	shift   map[string]int64 // corrections
 	retired map[string]int64 // what the store must count for clients that died
+	gone    map[string]int   // how many of these hold an allowance
 	fixes   int
 }
 
@@ -66,6 +67,17 @@ func (m *machine) used(key string) int64 {
 		used += m.granted[place{name, key}] - c.returned[key]
 	}
 	return used
+}
+
+// holding is the number of clients that hold an allowance on an account.
+func (m *machine) holding(key string) int {
+	n := m.gone[key]
+	for name, c := range m.clients {
+		if m.granted[place{name, key}] > c.returned[key] {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *machine) ask(t *rapid.T) {
@@ -111,6 +123,9 @@ func (m *machine) send(t *rapid.T, name string, c *clientState, lines []store.Li
 		if got := reply.Lines[i].Used; got != m.used(l.Key) {
 			t.Fatalf("%+v: used %d, want %d", l, got, m.used(l.Key))
 		}
+		if got := reply.Lines[i].Clients; got != m.holding(l.Key) {
+			t.Fatalf("%+v: %d clients, want %d", l, got, m.holding(l.Key))
+		}
 		if !lost {
 			c.granted[l.Key] = max(c.granted[l.Key], has)
 		}
@@ -151,10 +166,11 @@ func (m *machine) repeat(t *rapid.T) {
 // die ends all clients; what they were granted stays spent.
 func (m *machine) die(*rapid.T) {
 	if m.retired == nil {
-		m.retired = map[string]int64{}
+		m.retired, m.gone = map[string]int64{}, map[string]int{}
 	}
-	for name, c := range m.clients {
-		for _, key := range m.keys {
+	for _, key := range m.keys {
+		m.gone[key] = m.holding(key)
+		for name, c := range m.clients {
 			m.retired[key] += m.granted[place{name, key}] - c.returned[key]
 		}
 	}

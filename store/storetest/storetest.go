@@ -353,6 +353,13 @@ func badRequests(t *testing.T, s store.Store) {
 			t.Errorf("%s: taken", name)
 		}
 	}
+	many := []store.Line{ask(a, 10, 1)}
+	for i := range 30 {
+		many = append(many, ask(total(fmt.Sprint("a", i)), 10, 1))
+	}
+	if _, err := s.Sync(ctx, "one", append(many, ask(total("a7"), 10, 1))); err == nil {
+		t.Error("the same twice among many: taken")
+	}
 	if _, err := s.Sync(ctx, "", []store.Line{ask(a, 10, 1)}); err == nil {
 		t.Error("a client without a name: taken")
 	}
