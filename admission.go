@@ -53,11 +53,15 @@ func WithWhenFull(w WhenFull) CallOption {
 
 // holdMoney holds the most that the attempt can cost, or makes it fit as the budget or the call says. repeat says that
 // the call was refused before: if it is again, that is not counted again.
-func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
+func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) (err error) {
+	defer func() { a.leaveLine(err == nil) }()
 	for {
 		err := a.tryHolding(body, now, repeat)
 		if err == nil {
 			return nil
+		}
+		if a.hold.inLine != nil && a.ctx.Err() != nil {
+			return a.waitedInVain() // the store was being asked once more
 		}
 		var refused *BudgetError
 		if repeat || !errors.As(err, &refused) {
@@ -70,11 +74,13 @@ func (a *attempt) holdMoney(body []byte, now time.Time, repeat bool) error {
 			refused.whenFull = Degrade
 			return refused
 		case Wait:
-			wait := a.waitForRoom
+			var again bool
 			if refused.atStore {
-				wait = a.waitForStore
+				again, err = a.waitForStore(refused)
+			} else {
+				again, err = a.waitForRoom(refused, now)
 			}
-			if again, err := wait(refused, now); !again {
+			if !again {
 				return err
 			}
 			a.hold.forget()
@@ -106,5 +112,10 @@ func (a *attempt) tryHolding(body []byte, now time.Time, repeat bool) error {
 			return err
 		}
 	}
-	return g.take(a.ctx, &a.hold, by, &a.quoted, now)
+	err := g.take(a.ctx, &a.hold, by, &a.quoted, now)
+	var refused *BudgetError
+	if repeat && errors.As(err, &refused) {
+		g.forgive(&a.hold, refused)
+	}
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -51,6 +50,7 @@ func WithAdmissionWithoutStore() MeterOption {
 type lender struct {
 	pool  *allowance.Pool
 	admit bool // calls while the store does not answer
+	lines storeLines
 }
 
 func newLender(s store.Store, admit bool, g *Guard, logger *slog.Logger) *lender {
@@ -82,6 +82,9 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 	if len(postings) == 0 {
 		return false, nil
 	}
+	if refused := g.keptOff(ctx, h, postings, by, q); refused != nil {
+		return false, refused
+	}
 	err = g.lender.pool.Take(ctx, &h.share, postings)
 	if err == nil {
 		return false, nil
@@ -100,31 +103,48 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 	if refused == nil {
 		e := h.budgets[places[0]].refuse(ReasonStoreUnavailable, h.values[places[0]], by, q)
 		e.cause = err
+		g.countRefusal(h, places[0], e)
 		return false, e
 	}
-	return false, h.refusedByStore(places[refused.Posting], refused, by, q)
+	e := h.refusedByStore(places[refused.Posting], refused, by, q)
+	g.countRefusal(h, places[refused.Posting], e)
+	return false, e
+}
+
+// countRefusal counts that a budget of the hold refused, whoever spent what it lacks.
+func (g *Guard) countRefusal(h *hold, i int, e *BudgetError) {
+	var in [guard.MaxPostings]guard.Posting
+	for j, counter := range h.counters[:h.n] {
+		in[j].Counter = counter
+	}
+	e.counted = 1 << i
+	g.core.Refuse(in[:h.n], e.counted)
 }
 
 // refusedByStore words that other processes have what a call needs.
 func (h *hold) refusedByStore(i int, r *allowance.Refusal, by *spender, q *quoted) *BudgetError {
 	b := h.budgets[i]
 	e := b.refuse(ReasonExhausted, h.values[i], by, q)
-	if r.Balance.Clients > 1 {
+	if r.Others > 0 {
 		e.Reason = ReasonContended // some of it may yet be returned
 	}
-	e.whenFull, e.atStore = b.WhenFull, true
 	limit := h.counters[i].Cap()
-	left := max(0, limit-r.Balance.Used) + r.Free
-	if e.Unit == UnitUSD {
-		e.Cap, e.Spent, e.Fits = moneyFromNanos(limit), moneyFromNanos(r.Balance.Used), moneyFromNanos(left)
-		e.OutputTokens = q.affordableOutput(e.Fits)
-	} else {
-		e.Counts = Counts{Cap: limit, Spent: r.Balance.Used, Free: left}
-	}
+	b.wordStore(e, limit, r.Balance.Used, max(0, limit-r.Balance.Used)+r.Free, q)
 	if span, _ := h.Span(i); span.End != 0 && b.Window.kind != guard.Rolling {
 		e.ResetAt = time.Unix(0, span.End)
 	}
 	return e
+}
+
+// wordStore puts into a refusal how a budget stands at the store.
+func (b *budget) wordStore(e *BudgetError, limit, spent, left int64, q *quoted) {
+	e.whenFull, e.atStore, e.floor = b.WhenFull, true, cmp.Or(b.MinOutputTokens, defaultFloor)
+	if e.Unit == UnitUSD {
+		e.Cap, e.Spent, e.Fits = moneyFromNanos(limit), moneyFromNanos(spent), moneyFromNanos(left)
+		e.OutputTokens = q.affordableOutput(e.Fits)
+	} else {
+		e.Counts = Counts{Cap: limit, Spent: spent, Free: left}
+	}
 }
 
 // repay ends what was borrowed for a hold at what its budgets booked.
@@ -153,39 +173,6 @@ func (h *hold) loans(booked *[guard.MaxPostings]int64) []int64 {
 		}
 	}
 	return actual
-}
-
-// admittedAnywhere backs a hold that this process's budgets have admitted after a wait.
-func (a *attempt) admittedAnywhere(err error) (again bool, _ error) {
-	if err != nil {
-		return false, err
-	}
-	again, err = a.meter.guard.borrow(a.ctx, &a.hold, a.spender(), &a.quoted)
-	var refused *BudgetError
-	if errors.As(err, &refused) && refused.atStore {
-		return a.waitForStore(refused, time.Now())
-	}
-	return again, err
-}
-
-// storeNap is how long a call waits before it asks a store again that had nothing left for it: others give back what they
-// do not need within a second or two of a refusal.
-const storeNap = 500 * time.Millisecond
-
-// waitForStore waits a while for other processes to give back what they do not need.
-func (a *attempt) waitForStore(refused *BudgetError, start time.Time) (again bool, err error) {
-	defer a.call.pause()()
-	nap := time.NewTimer(storeNap)
-	defer nap.Stop()
-	select {
-	case <-nap.C:
-		return true, nil
-	case <-a.meter.closing:
-		return false, fmt.Errorf("farebox: waiting for room in a budget: %w", ErrClosed)
-	case <-a.ctx.Done():
-		refused.Waited, refused.cause = time.Since(start), context.Cause(a.ctx)
-		return false, refused
-	}
 }
 
 // accountKey begins the names of a budget's accounts in a store. What counts otherwise has another name.

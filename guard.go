@@ -72,6 +72,7 @@ type hold struct {
 	n        int
 	pace     pace
 	share    allowance.Hold // of what the store has granted
+	inLine   *inLine        // where the call waits for other processes; nil: it does not
 	revision int            // of the guard, when the budgets were collected
 	// wouldRefuse says that a budget that only observes would have refused, unbacked that the store could not be asked.
 	wouldRefuse, unbacked bool

@@ -84,6 +84,9 @@ func (g *Guard) snapshot(see func(i int, b *budget, value string, s *guard.Snaps
 func (g *Guard) status(b *budget, value string, s *guard.Snapshot, now time.Time) BudgetStatus {
 	status := b.status(value, *s, now)
 	_, status.Paused = g.paused[Target{Budget: b.Name}]
+	if g.lender != nil {
+		status.Waiting += g.lender.lines.waiting(b.Name, value)
+	}
 	if status.Fleet = g.fleet(b, value, &status, s); status.Fleet != nil {
 		status.FullAt = fullAt(s.Start, s.ResetAt, now, status.spentByAll(), s.Cap)
 	}

@@ -96,6 +96,7 @@ type coinCall struct {
 	limit, tokens            int64
 	outcome                  string // see coinProvider
 	cost                     string // more members for the usage in the answer
+	ctx                      context.Context
 }
 
 // start sends the call and leaves its answer open.
@@ -107,7 +108,11 @@ func (c coinCall) start(meter *farebox.Meter) (*http.Response, error) {
 		return otherwise
 	}
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"messages":[{"role":"user","content":"hi"}]}`, pick(c.model, "coin"), c.limit)
-	ctx := farebox.ContextWithTags(context.Background(), c.tags)
+	ctx := c.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx = farebox.ContextWithTags(ctx, c.tags)
 	url := "https://" + pick(c.host, "acme.test") + "/v1/chat/completions"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {

@@ -22,6 +22,7 @@ func (a *attempt) waitForRoom(refused *BudgetError, start time.Time) (again bool
 	if refused.Reason != ReasonContended && refused.Reason != ReasonExhausted {
 		return false, refused
 	}
+	a.leaveLine(false)
 	g.forgive(h, refused)
 	var waiter guard.Waiter
 	var in [guard.MaxPostings]guard.Posting

@@ -79,6 +79,7 @@ type Refusal struct {
 	Posting int           // the place of the first posting that does not fit
 	Balance store.Balance // of its account
 	Free    int64         // what this process may still spend there
+	Others  int           // processes that hold an allowance there
 }
 
 // Error is for those who print it; callers take it apart.
@@ -419,6 +420,9 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 	if reply.Refused >= 0 {
 		a := f.accounts[reply.Refused]
 		f.refusal = &Refusal{Posting: reply.Refused, Balance: reply.Lines[reply.Refused].Balance, Free: a.free()}
+		if f.refusal.Others = f.refusal.Balance.Clients; a.granted > a.returned {
+			f.refusal.Others--
+		}
 	}
 }
 

@@ -178,6 +178,13 @@ func (c *Counter) overrun() {
 	}
 }
 
+// Refuse counts a refusal by the counters of the postings in set, which whoever decides beside the guard has found.
+func (g *Guard) Refuse(postings []Posting, set Mask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	count(postings, set)
+}
+
 // Forgive takes the refusals that a decision has counted out of the count again: the same call is about to be asked for
 // in another form.
 func (g *Guard) Forgive(postings []Posting, set Mask) {
