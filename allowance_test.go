@@ -173,6 +173,34 @@ func (s hanging) Sync(ctx context.Context, _ string, lines []store.Line) (store.
 	return store.Reply{}, ctx.Err()
 }
 
+// TestStoresClock: windows are those of the store's clock, however far off the process's is: a call is served at once, and
+// counts there.
+func TestStoresClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-26 * time.Hour, -5 * time.Minute, -time.Second, 0, time.Second, 26 * time.Hour} {
+		t.Run(off.String(), func(t *testing.T) {
+			t.Parallel()
+			p := dimeProvider(t)
+			kept := &store.Memory{Clock: func() time.Time { return time.Now().Add(off) }}
+			client := newClient(t, openAIAt(p), dime(), farebox.WithStore(kept), farebox.WithBudget(
+				farebox.Budget{Name: "day", Cap: farebox.Cents(20), Window: farebox.Daily},
+				farebox.Budget{Name: "while", Cap: farebox.Cents(20), Window: farebox.Rolling(time.Hour)},
+			))
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			for range 2 {
+				if err := callDime(client, ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var refused *farebox.BudgetError
+			if err := callDime(client, ctx); !errors.As(err, &refused) || refused.Spent != farebox.Cents(20) {
+				t.Errorf("a third call: %v", err)
+			}
+		})
+	}
+}
+
 // TestWaitForAnotherProcess: what one process gives back serves another that waits for it.
 func TestWaitForAnotherProcess(t *testing.T) {
 	t.Parallel()

@@ -157,16 +157,14 @@ func (p *Pool) Ping(ctx context.Context) error {
 	return nil
 }
 
-// setClock takes the store's time as that of the middle between question and answer; mu is held.
+// setClock learns from the store's time, which was read between question and answer; mu is held. What is known already
+// stays, as long as it can be true: an answer that was long under way says little. Otherwise the time is taken as that of
+// the middle.
 func (p *Pool) setClock(sent, at time.Time) {
 	round := time.Since(sent)
-	ahead := at.Sub(sent.Add(round / 2))
-	if -round < ahead && ahead < round {
-		ahead = 0 // no further off than can be seen: mostly the same clock
-	}
-	if ahead != p.ahead {
-		p.ahead = ahead
-		p.clock(ahead)
+	if most := at.Sub(sent); p.ahead > most || p.ahead < most-round {
+		p.ahead = most - round/2
+		p.clock(p.ahead)
 	}
 }
 

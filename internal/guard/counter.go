@@ -36,6 +36,7 @@ type Counter struct {
 	refusals    uint32
 	overruns    uint32
 	open        int32  // holds that have not ended, of any generation
+	era         uint32 // of the guard, when the counter last began anew because the clock was set back
 	waiting     uint16 // waiters that name this counter
 	passed      uint8  // thresholds that were told of in this window
 	setting     setting

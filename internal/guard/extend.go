@@ -24,7 +24,7 @@ func (h *Hold) Extend(now time.Time, more ...int64) (d Decision) {
 	h.guard.advance(at)
 	d.Room = math.MaxInt64
 	for i := range h.entries[:h.n] {
-		h.entries[i].tryExtending(&d, i, h.guard.clock, figure(more, i))
+		h.entries[i].tryExtending(&d, i, h, figure(more, i))
 	}
 	set := d.Refused
 	if d.Reason == Admitted {
@@ -39,13 +39,16 @@ func (h *Hold) Extend(now time.Time, more ...int64) (d Decision) {
 			e.extend(figure(more, i))
 		}
 	}
+	if d.Reason == Admitted {
+		h.era = h.guard.era
+	}
 	return d
 }
 
 // tryExtending enters what the counter says to the hold at its new size, as if the old one were given back first.
-func (e *entry) tryExtending(d *Decision, i int, clock, more int64) {
+func (e *entry) tryExtending(d *Decision, i int, h *Hold, more int64) {
 	c := e.counter
-	c.turn(clock)
+	e.turn(h)
 	if !c.perCall {
 		c.release(e.gen, e.held, e.likely)
 	}

@@ -1,6 +1,9 @@
 package guard
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A generation is one turn of a counter's window: of a fixed window the whole of it, of a rolling window one
 // bucket. It is named by the instant at which it starts, and every posting of a hold carries the name of the
@@ -36,8 +39,11 @@ func newSchedule(g *Guard, l Limit) *schedule {
 type cell struct{ spent, held int64 }
 
 // turn brings the counter into the generation of the clock. Everything that leaves the view is forgotten,
-// holds included: they end in the window that they were taken in.
+// holds included: they end in the window that they were taken in. A clock that was set back begins anew.
 func (c *Counter) turn(clock int64) {
+	if clock < c.gen {
+		c.gen, c.end, c.era = 0, 0, c.guard.era
+	}
 	if clock < c.end {
 		return
 	}
@@ -78,6 +84,9 @@ func (c *Counter) roll(clock int64) {
 	}
 	c.rearm(clock)
 }
+
+// forgotten is the generation of what was held before the clock was set back: none that is ever in view.
+const forgotten = math.MinInt64 / 2
 
 // place is where the bucket of a rolling generation that is in view is kept.
 func (c *Counter) place(gen int64) int64 { return gen / c.width % int64(len(c.rare.cells)) }

@@ -34,9 +34,10 @@ var (
 // its counters, groups and holds may be called from any goroutine. A Guard must not be copied.
 type Guard struct {
 	mu    sync.Mutex
-	clock int64  // the latest time seen, in nanoseconds since 1970
+	clock int64  // the latest time seen, in nanoseconds since 1970, unless SetAhead has set it back
 	ahead int64  // of the time that callers pass in; see SetAhead
 	round uint64 // numbers the decisions, to notice a counter that comes twice in one
+	era   uint32 // numbers how often the clock was set back
 	queue queue
 
 	// Notify, if set before the guard is used, is told of thresholds that spending has reached. It is called with the
@@ -102,14 +103,20 @@ func (g *Guard) Check(now time.Time, postings []Posting) (d Decision) {
 
 // advance moves the clock on to at, never back.
 func (g *Guard) advance(at int64) {
-	g.clock = max(g.clock, add(at, g.ahead))
+	g.clock = max(g.clock, within(at, g.ahead))
 }
 
 // SetAhead makes the guard count by another clock, which is so far ahead of that of its callers: of a store that many
-// processes share. Less than zero: it is behind. Time does not run back for it either.
+// processes share. Less than zero: it is behind. If the time seen so far was ahead of that clock, it is set back: otherwise
+// a caller whose own clock is fast could not make holds in the other's windows until these had come. Counters that have
+// been in later windows begin anew in those of the clock, and holds taken before count nowhere any more.
 func (g *Guard) SetAhead(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if back := int64(d) - g.ahead; back < 0 {
+		g.clock = within(g.clock, back)
+		g.era++
+	}
 	g.ahead = int64(d)
 }
 

@@ -39,6 +39,7 @@ type Hold struct {
 	guard   *Guard
 	state   State
 	n       int
+	era     uint32 // of the guard, when the hold was last taken or extended
 	entries [MaxPostings]entry
 }
 
@@ -64,7 +65,7 @@ func (h *Hold) take(postings []Posting) {
 		c.hold(p.Amount, p.likely())
 		c.open++
 	}
-	h.state, h.n = Open, len(postings)
+	h.state, h.n, h.era = Open, len(postings), h.guard.era
 }
 
 // A Span is the stretch of time in which an amount counts, in nanoseconds since 1970: the window of a calendar, or the bucket
@@ -145,7 +146,7 @@ func (h *Hold) Reconcile(now time.Time, actual ...int64) bool {
 	}
 	h.guard.advance(at)
 	for i := range h.entries[:h.n] {
-		h.entries[i].rebook(h.guard.clock, figure(actual, i))
+		h.entries[i].rebook(h, figure(actual, i))
 	}
 	h.serve()
 	return true
@@ -184,7 +185,7 @@ func (h *Hold) end(now time.Time, state State, actual []int64) bool {
 		case Charged:
 			e.booked = e.held
 		}
-		e.close(h.guard.clock)
+		e.close(h)
 	}
 	h.serve()
 	return true
@@ -222,7 +223,7 @@ func figure(actual []int64, i int) int64 {
 }
 
 // close turns what was held into what is booked.
-func (e *entry) close(clock int64) {
+func (e *entry) close(h *Hold) {
 	c := e.counter
 	if e.booked > e.held {
 		c.overrun()
@@ -231,19 +232,27 @@ func (e *entry) close(clock int64) {
 		return
 	}
 	c.open--
-	c.turn(clock)
+	e.turn(h)
 	c.release(e.gen, e.held, e.likely)
 	c.book(e.gen, e.booked)
 }
 
+// turn brings the counter into the generation of the clock. If it has begun anew since, the entry is in none of its own.
+func (e *entry) turn(h *Hold) {
+	e.counter.turn(h.guard.clock)
+	if e.counter.era > h.era {
+		e.gen = forgotten
+	}
+}
+
 // rebook changes what is booked.
-func (e *entry) rebook(clock, actual int64) {
+func (e *entry) rebook(h *Hold, actual int64) {
 	c := e.counter
 	if actual > e.held && e.booked <= e.held {
 		c.overrun()
 	}
 	if !c.perCall {
-		c.turn(clock)
+		e.turn(h)
 		c.unbook(e.gen, e.booked)
 		c.book(e.gen, actual)
 	}

@@ -121,13 +121,23 @@ func (w Window) instant(at int64) time.Time { return time.Unix(0, at).In(w.Locat
 // lastSecond keeps clock readings far enough from the end of an int64 (2262) that a window can be added to them.
 const lastSecond = 7_258_118_400 // 2200-01-01
 
+const lastReading = lastSecond * int64(time.Second)
+
 // nanos is the clock reading of t: nanoseconds since 1970, held between 1970 and 2200.
 func nanos(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s < 0:
 		return 0
 	case s >= lastSecond:
-		return lastSecond * int64(time.Second)
+		return lastReading
 	}
 	return t.UnixNano()
+}
+
+// within is a clock reading moved by a difference, held between 1970 and 2200.
+func within(reading, difference int64) int64 {
+	if difference > lastReading-reading {
+		return lastReading
+	}
+	return max(0, reading+difference)
 }

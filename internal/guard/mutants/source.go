@@ -37,7 +37,7 @@ var changes = []change{
 	{refundElsewhere, "internal/guard/generation.go", "func (c *Counter) release(gen, amount, likely int64) {\n\tif !c.inView(gen) {", "func (c *Counter) release(gen, amount, likely int64) {\n\tif false {", ""},
 	{earlyWindow, "internal/guard/generation.go", "\tif clock < c.end {", "\tif clock < c.end-1 {", ""},
 	{narrowRolling, "internal/guard/generation.go", "return gen > c.gen-c.view\n", "return gen > c.gen-c.view+c.width\n", ""},
-	{leakedHold, "internal/guard/hold.go", "\tc.turn(clock)\n\tc.release(e.gen, e.held, e.likely)", "\tc.turn(clock)", ""},
+	{leakedHold, "internal/guard/hold.go", "\te.turn(h)\n\tc.release(e.gen, e.held, e.likely)", "\te.turn(h)", ""},
 	{figureAdds, "internal/guard/hold.go", "\t\tc.unbook(e.gen, e.booked)\n", "", ""},
 	{holdOfNothing, "internal/guard/counter.go", "case p.Amount > most-c.spent:", "case p.Amount >= most-c.spent:", ""},
 	{growsUnasked, "internal/guard/extend.go", "\t\tif d.Reason == Admitted {\n\t\t\te.extend", "\t\tif true {\n\t\t\te.extend", ""},
