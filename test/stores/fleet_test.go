@@ -1,238 +1,297 @@
 package stores_test
 
 import (
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/farebox-go/farebox"
+	sqlstore "github.com/farebox-go/farebox/store/sql"
+	"github.com/farebox-go/farebox/test/stores/clock"
 	"github.com/redis/go-redis/v9"
 )
 
-// TestFleet lets 32 processes spend under one cap of $100, while some of them die and the store is stopped, cut off and
-// restarted. Nothing is overspent, calls are refused while the store is away and go on by themselves once it is back, and
-// what dead processes had borrowed is little.
+// TestFleet lets 32 processes, whose clocks are minutes apart, spend under one cap of $100 and one of a window of seconds,
+// while some of them die and the store is stopped, crashed and cut off. Nothing is overspent, all keep to the windows of
+// the store's clock, every process is refused within its deadline while the store is away and is served again by itself
+// once it is back, and what dead processes had borrowed is little.
 func TestFleet(t *testing.T) {
-	t.Run("redis", func(t *testing.T) {
-		server := startRedis(t)
-		setUpRedis(t, server.client, "fleet")
-		fleet(t, spender{Kind: "redis", Name: "fleet"}, server.address, server.freeze, server.restart)
-	})
-	t.Run("postgresql", func(t *testing.T) {
-		_, name := setUp(t, "pgx")
-		dsn := name(t)
-		before, after, _ := strings.Cut(dsn, "@")
-		host, rest, _ := strings.Cut(after, "/")
-		line := startProxy(t, host)
-		// A statement that was cut off must not hold its locks for ever.
-		through := before + "@" + line.address + "/" + rest + "&connect_timeout=2"
-		fleet(t, spender{Kind: "pgx", Name: through}, "", line.freeze, line.cut)
-	})
-}
-
-func fleet(t *testing.T, s spender, address string, disturbances ...func()) {
-	const processes, deaths = 32, 2
-	p := newProvider(t, 400*time.Millisecond)
-	s.Provider, s.Cap, s.Timeout = p.URL, farebox.Dollars(100), 3*time.Second
-	limit := int64(100_000_000_000)
-
-	s.Workers, s.Calls = 4, 30
-	var all []*process
-	for range processes {
-		all = append(all, start(t, s, address))
-	}
-	for _, process := range all {
-		_ = process.begin.Close()
-	}
-	time.Sleep(500 * time.Millisecond)
-	for _, dying := range all[:deaths] {
-		dying.kill()
-	}
-	for _, disturb := range disturbances {
-		disturb()
-	}
-	for _, process := range all[deaths:] {
-		t.Log(strings.TrimSpace(process.wait(t)))
-	}
-	if billed := p.billed.Load(); billed > limit {
-		t.Fatalf("the provider has billed %d of %d", billed, limit)
-	}
-
-	// What is left, one process spends: all but what the dead had borrowed, and what is less than a call can cost.
-	s.Workers, s.Calls = 8, 400
-	last := start(t, s, address)
-	_ = last.begin.Close()
-	t.Log("the last:", strings.TrimSpace(last.wait(t)))
-	t.Setenv("FAREBOX_TEST_ADDRESS", address)
-	kept, closeAll, err := s.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeAll()
-	counted, billed := used(t, kept, "cap/total/usd/"), p.billed.Load()
-	t.Logf("billed %.2f %% of the cap, counted %.2f %%, stranded %.2f %%", percent(billed, limit), percent(counted, limit), percent(counted-billed, limit))
-	if billed > limit || counted < billed || counted > limit {
-		t.Errorf("the store counts %d, the provider billed %d, the cap is %d", counted, billed, limit)
-	}
-	if percent(billed, limit) < 97 || percent(counted-billed, limit) > 2 {
-		t.Errorf("%.2f %% of the cap could be used, %.2f %% were stranded", percent(billed, limit), percent(counted-billed, limit))
-	}
-}
-
-func percent(part, whole int64) float64 { return 100 * float64(part) / float64(whole) }
-
-// redisServer is a Redis of the test's own, that keeps what it acknowledges.
-type redisServer struct {
-	t       *testing.T
-	folder  string
-	address string
-	client  *redis.Client
-	cmd     *exec.Cmd
-}
-
-func startRedis(t *testing.T) *redisServer {
-	t.Helper()
-	env(t, "FAREBOX_REDIS_URL", "Redis")
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not there: no Redis to stop and restart")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &redisServer{t: t, folder: t.TempDir(), address: listener.Addr().String()}
-	_ = listener.Close()
-	s.client = redis.NewClient(&redis.Options{Addr: s.address})
-	t.Cleanup(func() { _ = s.client.Close() })
-	s.run()
-	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
-	return s
-}
-
-func (s *redisServer) run() {
-	_, port, _ := net.SplitHostPort(s.address)
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
-		"--appendonly", "yes", "--dir", s.folder, "--logfile", filepath.Join(s.folder, "log"))
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for range 200 {
-		if s.client.Ping(ctx).Err() == nil {
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	log, _ := os.ReadFile(filepath.Join(s.folder, "log"))
-	s.t.Fatalf("redis-server does not answer: %s", log)
-}
-
-// freeze stops the server for a second, with everybody connected.
-func (s *redisServer) freeze() {
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	time.Sleep(time.Second)
-	_ = s.cmd.Process.Signal(syscall.SIGCONT)
-}
-
-// restart kills the server, and starts it anew with what it had written.
-func (s *redisServer) restart() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	time.Sleep(300 * time.Millisecond)
-	s.run()
-}
-
-// proxy stands between processes and a server, so that the line between them can be cut.
-type proxy struct {
-	address string
-	target  string
-	gate    sync.RWMutex // held for writing: nothing passes
-
-	mu    sync.Mutex
-	conns []net.Conn
-	deaf  bool
-}
-
-func startProxy(t *testing.T, target string) *proxy {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: listener.Addr().String(), target: target}
-	t.Cleanup(func() { _ = listener.Close(); p.hangUp() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
+	for _, program := range redisPrograms(t) {
+		t.Run(program, func(t *testing.T) {
+			server := startRedis(t, program)
+			setUpRedis(t, server.client, "fleet")
+			line := startProxy(t, server.address)
+			f := fleet{
+				spender: spender{Kind: "redis", Name: "fleet"}, address: line.address,
+				outages: []outage{server.stopped(), server.crashed(), line.cut()},
+				windows: func(key string) ([]window, error) { return redisWindows(server.client, "fleet", key) },
 			}
-			go p.serve(conn)
-		}
-	}()
-	return p
-}
-
-func (p *proxy) serve(near net.Conn) {
-	far, err := net.Dial("tcp", p.target)
-	p.mu.Lock()
-	if err != nil || p.deaf {
-		p.mu.Unlock()
-		_ = near.Close()
-		if far != nil {
-			_ = far.Close()
-		}
-		return
+			f.run(t)
+		})
 	}
-	p.conns = append(p.conns, near, far)
-	p.mu.Unlock()
-	go p.copy(near, far)
-	p.copy(far, near)
+	t.Run("postgresql", func(t *testing.T) {
+		server := startPostgres(t)
+		migrate(t, "pgx", server.dsn(server.address), sqlstore.PostgreSQL)
+		line := startProxy(t, server.address)
+		db, err := sql.Open("pgx", server.dsn(server.address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		f := fleet{
+			spender: spender{Kind: "pgx", Name: server.dsn(line.address)},
+			outages: []outage{server.stopped(), server.crashed(), line.cut()},
+			windows: func(key string) ([]window, error) { return sqlWindows(db, key) },
+		}
+		f.run(t)
+	})
 }
 
-func (p *proxy) copy(to, from net.Conn) {
-	defer func() { _ = to.Close(); _ = from.Close() }()
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := from.Read(buf)
-		p.gate.RLock()
-		_, writeErr := to.Write(buf[:n])
-		p.gate.RUnlock()
-		if err != nil || writeErr != nil {
-			return
+// fleet is a number of spenders that share a store.
+type fleet struct {
+	spender
+	address  string
+	outages  []outage
+	windows  func(key string) ([]window, error)
+	provider *provider
+	alive    []*process
+	begun    time.Time
+	away     bool // the store
+}
+
+// outage is a way for a store to be away, and to come back.
+type outage struct {
+	name       string
+	begin, end func()
+}
+
+// window is where an account of the store stands in one window.
+type window struct {
+	start, used int64
+	holders     int // processes that the store has heard of
+}
+
+const (
+	processes  = 32
+	fleetCap   = 100_000_000_000 // nano-dollars
+	shortCap   = 50_000_000_000
+	keyOfCap   = "cap/total/usd/"
+	keyOfDay   = "day/daily/usd/"
+	keyOfShort = "short/rolling 9s/usd/"
+)
+
+func (f *fleet) run(t *testing.T) {
+	f.provider = newProvider(t, 100*time.Millisecond)
+	f.Provider, f.Cap, f.Short = f.provider.URL, farebox.Dollars(100), farebox.Dollars(50)
+	f.Workers, f.Timeout, f.Pause = 2, 2*time.Second, time.Second
+	f.begun = time.Now()
+	f.startAll(t)
+	f.await(t, "served from the start", served)
+	f.kill() // one while it spends
+	for i, outage := range f.outages {
+		f.away = true
+		outage.begin()
+		f.await(t, "refused while the store is "+outage.name, refusedWithoutStore)
+		if i == 0 {
+			f.kill() // and one while it cannot
+		}
+		outage.end()
+		f.away = false
+		f.await(t, "served after the store was "+outage.name, served)
+	}
+	for _, p := range f.alive {
+		_ = p.begin.Close() // hurry
+	}
+	f.await(t, "at its end", ended)
+	var all progress
+	for _, p := range f.alive {
+		said := p.wait(t)
+		all.Served, all.Refused, all.Away, all.Failed = all.Served+said.Served, all.Refused+said.Refused, all.Away+said.Away, all.Failed+said.Failed
+		all.Late = max(all.Late, said.Late)
+	}
+	t.Logf("in %s: %d calls served, %d refused, %d for want of the store, %d failed; refused at most %s after the deadline",
+		time.Since(f.begun).Round(time.Millisecond), all.Served, all.Refused, all.Away, all.Failed, all.Late)
+	// A machine with more to do than it can may be late, but a call that waits for the store's own time-out is later.
+	if all.Late > 2*time.Second {
+		t.Errorf("a call was refused %s after its deadline", all.Late)
+	}
+	f.spendTheRest(t)
+	f.checkCap(t)
+}
+
+// startAll starts processes whose clocks are up to five minutes off, and sees to it that they are.
+func (f *fleet) startAll(t *testing.T) {
+	for i := range processes {
+		f.Ahead = time.Duration(2*i-processes+1) * 10 * time.Second
+		p := start(t, f.spender, f.address)
+		if off := time.Until(p.last.Load().Clock); clock.Skewed && (off-f.Ahead).Abs() > 5*time.Second {
+			t.Errorf("a process's clock is off by %s, want %s", off, f.Ahead)
+		}
+		f.alive = append(f.alive, p)
+	}
+	for _, p := range f.alive {
+		_, _ = p.begin.Write([]byte{0})
+	}
+}
+
+func (f *fleet) kill() {
+	f.alive[0].kill()
+	f.alive = f.alive[1:]
+}
+
+// Ways in which a process gets on.
+func served(before, now *progress) bool              { return now.Served > before.Served }
+func refusedWithoutStore(before, now *progress) bool { return now.Away > before.Away }
+
+// ended is of a process that says no more; see await.
+func ended(_, _ *progress) bool { return false }
+
+// await waits until each process has got on in some way, or has ended, and looks at the store meanwhile.
+func (f *fleet) await(t *testing.T, what string, got func(before, now *progress) bool) {
+	t.Helper()
+	begun, before := time.Now(), make(map[*process]*progress)
+	for _, p := range f.alive {
+		before[p] = p.last.Load()
+	}
+	for deadline := time.Now().Add(2 * time.Minute); len(before) > 0; time.Sleep(50 * time.Millisecond) {
+		for p, at := range before {
+			select {
+			case <-p.ended:
+				delete(before, p)
+			default:
+				if got(at, p.last.Load()) {
+					delete(before, p)
+				}
+			}
+		}
+		if !f.away {
+			f.look(t)
+		}
+		if time.Now().After(deadline) {
+			for p := range before {
+				t.Logf("%+v", *p.last.Load())
+			}
+			t.Fatalf("%d of %d processes are not %s", len(before), len(f.alive), what)
+		}
+	}
+	t.Logf("all %d are %s after %s", len(f.alive), what, time.Since(begun).Round(time.Millisecond))
+}
+
+// look holds the store's windows against the caps and the clock.
+func (f *fleet) look(t *testing.T) {
+	t.Helper()
+	days, err := f.windows(keyOfDay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rolling, err := f.windows(keyOfShort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if from, to := midnight(f.begun), midnight(now); len(days) > 2 || from.Equal(to) && len(days) > 1 {
+		t.Errorf("%d windows of one day", len(days))
+	} else if len(days) > 0 && (days[0].start < from.UnixNano() || days[len(days)-1].start > to.UnixNano()) {
+		t.Errorf("days that start at %v, not on %s", days, from)
+	}
+	const width = int64(short / 60)
+	for i, w := range rolling {
+		if w.start < f.begun.UnixNano()-width || w.start > now.UnixNano() {
+			t.Errorf("a window starts at %s; it was %s to %s", time.Unix(0, w.start), f.begun, now)
+		}
+		sum := int64(0)
+		for _, of := range rolling[:i+1] {
+			if of.start >= w.start-int64(short) {
+				sum += of.used
+			}
+		}
+		if sum > shortCap {
+			t.Errorf("%d spent in %s, the cap is %d", sum, short, int64(shortCap))
 		}
 	}
 }
 
-func (p *proxy) hangUp() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, conn := range p.conns {
-		_ = conn.Close()
+func midnight(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
+
+// spendTheRest lets one process spend what is left: all but what the dead had borrowed, and what is less than a call can
+// cost.
+func (f *fleet) spendTheRest(t *testing.T) {
+	if billed := f.provider.billed.Load(); billed > fleetCap {
+		t.Fatalf("the provider has billed %d of %d", billed, int64(fleetCap))
 	}
-	p.conns = nil
+	f.Workers = 8
+	last := start(t, f.spender, f.address)
+	_ = last.begin.Close()
+	f.alive = []*process{last}
+	f.await(t, "at its end", ended)
+	t.Logf("the last: %+v", last.wait(t))
 }
 
-// freeze lets nothing pass for a second, with everybody connected.
-func (p *proxy) freeze() {
-	p.gate.Lock()
-	time.Sleep(time.Second)
-	p.gate.Unlock()
+func (f *fleet) checkCap(t *testing.T) {
+	total, err := f.windows(keyOfCap)
+	if err != nil || len(total) != 1 {
+		t.Fatalf("windows of a total: %v, %v", total, err)
+	}
+	counted, billed := total[0].used, f.provider.billed.Load()
+	t.Logf("billed %.2f %% of the cap, counted %.2f %%, stranded %.2f %%", percent(billed), percent(counted), percent(counted-billed))
+	if billed > fleetCap || counted < billed || counted > fleetCap {
+		t.Errorf("the store counts %d, the provider billed %d, the cap is %d", counted, billed, int64(fleetCap))
+	}
+	if percent(billed) < 97 || percent(counted-billed) > 2 {
+		t.Errorf("%.2f %% of the cap could be used, %.2f %% were stranded", percent(billed), percent(counted-billed))
+	}
+	days, err := f.windows(keyOfDay)
+	if err != nil || len(days) == 0 || len(days) == 1 && days[0].holders < processes {
+		t.Errorf("the day has %+v, %v; want one window that all %d processes spent in", days, err, processes)
+	}
 }
 
-// cut ends all connections, and takes no new ones for a while.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	p.deaf = true
-	p.mu.Unlock()
-	p.hangUp()
-	time.Sleep(500 * time.Millisecond)
-	p.mu.Lock()
-	p.deaf = false
-	p.mu.Unlock()
+func percent(part int64) float64 { return 100 * float64(part) / fleetCap }
+
+// redisWindows reads an account's windows, the oldest first.
+func redisWindows(client *redis.Client, root, key string) (windows []window, err error) {
+	fields, err := client.HGetAll(ctx, "{"+root+"}:account:"+key).Result()
+	if err != nil {
+		return nil, err
+	}
+	for field, value := range fields {
+		start, isUsed := strings.CutPrefix(field, "used:")
+		if !isUsed {
+			continue
+		}
+		var w window
+		if _, err = fmt.Sscan(start+" "+value, &w.start, &w.used); err != nil {
+			return nil, err
+		}
+		holders, err := client.HLen(ctx, "{"+root+"}:holders:"+strconv.FormatInt(w.start, 10)+":"+key).Result()
+		if err != nil {
+			return nil, err
+		}
+		w.holders = int(holders)
+		windows = append(windows, w)
+	}
+	slices.SortFunc(windows, func(a, b window) int { return int(a.start - b.start) })
+	return windows, nil
+}
+
+// sqlWindows reads an account's windows, the oldest first.
+func sqlWindows(db *sql.DB, key string) (windows []window, err error) {
+	rows, err := db.QueryContext(ctx, `SELECT w.start_at, w.used, COUNT(*) FROM farebox_windows w JOIN farebox_holders h
+		ON h.account_key = w.account_key AND h.start_at = w.start_at WHERE w.account_key = $1 GROUP BY w.start_at, w.used ORDER BY 1`, key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var w window
+		if err := rows.Scan(&w.start, &w.used, &w.holders); err != nil {
+			return nil, err
+		}
+		windows = append(windows, w)
+	}
+	return windows, rows.Err()
 }

@@ -3,6 +3,7 @@
 package stores_test
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -24,6 +25,7 @@ import (
 	"github.com/farebox-go/farebox/store"
 	redisstore "github.com/farebox-go/farebox/store/redis"
 	sqlstore "github.com/farebox-go/farebox/store/sql"
+	"github.com/farebox-go/farebox/test/stores/clock"
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
@@ -44,11 +46,17 @@ type spender struct {
 	Provider   string
 	Kind, Name string // of the store
 	Cap        farebox.Money
+	Short      farebox.Money // cap of a window of short; 0: none
 	Workers    int
-	Calls      int // of each worker; 0: until it is killed
+	Calls      int // of each worker; 0: until it is killed or, with a Pause, until the cap is spent
 	Timeout    time.Duration
-	GivesUp    bool // on some calls, so that nobody learns what they cost
+	Pause      time.Duration // between calls, about, until it is told to hurry
+	Ahead      time.Duration // of its clock over the machine's
+	GivesUp    bool          // on some calls, so that nobody learns what they cost
 }
+
+// short is the length of a window that turns every 150 ms: it is counted in sixty parts.
+const short = 9 * time.Second
 
 // The model's calls cost $0.001 for each output token, of which an answer has as many as it likes up to its limit.
 const (
@@ -59,44 +67,119 @@ const (
 
 var ctx = context.Background()
 
-// spend is the life of a process that spends: it makes calls, some of which it gives up on, and says how they went.
+// progress is what a process says of itself, a line at a time.
+type progress struct {
+	Clock                 time.Time // of the process
+	Served, Refused, Away int64
+	Failed                int64         // otherwise: at their deadline, mostly
+	Late                  time.Duration // the most that a call was refused after its deadline
+}
+
+// spend is the life of a process that spends: it makes calls, some of which it gives up on, and says how they went. It
+// begins when its input says something, and hurries when its input ends.
 func spend(plan string) {
 	var s spender
 	fail(json.Unmarshal([]byte(plan), &s))
+	clock.Skew(s.Ahead)
 	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options()...)
 	fail(err)
-	fmt.Println("ready")
-	_, _ = os.Stdin.Read(make([]byte, 1)) // until the others are, too
-	var served, refused, away atomic.Int64
+	w := work{spender: s, client: client, hurry: make(chan struct{})}
+	w.say()
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until the others are ready, too
+	go func() {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		close(w.hurry)
+	}()
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+			w.say()
+		}
+	}()
 	var all sync.WaitGroup
 	for range s.Workers {
-		all.Go(func() {
-			for n := 0; s.Calls == 0 || n < s.Calls; n++ {
-				ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-				if s.GivesUp && rand.IntN(20) == 0 {
-					time.AfterFunc(time.Duration(rand.IntN(3))*time.Millisecond, cancel)
-				}
-				_, err := client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{
-					Model: model, MaxTokens: mostTokens,
-					Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hello"}},
-				})
-				cancel()
-				switch {
-				case err == nil:
-					served.Add(1)
-				case errors.Is(err, farebox.ErrStoreUnavailable):
-					away.Add(1)
-					time.Sleep(20 * time.Millisecond)
-				case errors.Is(err, farebox.ErrBudgetExceeded):
-					refused.Add(1)
-					time.Sleep(5 * time.Millisecond)
-				}
-			}
-		})
+		all.Go(w.run)
 	}
 	all.Wait()
 	fail(client.Close(ctx))
-	fmt.Printf("served %d, refused %d, without a store %d\n", served.Load(), refused.Load(), away.Load())
+	w.say()
+}
+
+// work is what the workers of a process share.
+type work struct {
+	spender
+	client *farebox.Client
+	hurry  chan struct{}
+
+	mu   sync.Mutex
+	done progress
+}
+
+func (w *work) run() {
+	for n := 0; w.Calls == 0 || n < w.Calls; n++ {
+		begun := time.Now()
+		err := w.call()
+		w.count(err, time.Since(begun)-w.Timeout)
+		var refused *farebox.BudgetError
+		switch {
+		case w.Pause > 0:
+			if w.rest() && errors.As(err, &refused) && refused.Budget == "cap" && !errors.Is(err, farebox.ErrStoreUnavailable) {
+				return
+			}
+		case errors.Is(err, farebox.ErrStoreUnavailable):
+			time.Sleep(20 * time.Millisecond)
+		case errors.Is(err, farebox.ErrBudgetExceeded):
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+func (w *work) call() error {
+	ctx, cancel := context.WithTimeout(ctx, w.Timeout)
+	defer cancel()
+	if w.GivesUp && rand.IntN(20) == 0 {
+		time.AfterFunc(time.Duration(rand.IntN(3))*time.Millisecond, cancel)
+	}
+	_, err := w.client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{
+		Model: model, MaxTokens: mostTokens,
+		Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hello"}},
+	})
+	return err
+}
+
+func (w *work) count(err error, late time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil:
+		w.done.Served++
+		return
+	case errors.Is(err, farebox.ErrStoreUnavailable):
+		w.done.Away++
+	case errors.Is(err, farebox.ErrBudgetExceeded):
+		w.done.Refused++
+	default:
+		w.done.Failed++
+		return
+	}
+	w.done.Late = max(w.done.Late, late)
+}
+
+// rest waits between two calls, a little where it has been told to hurry, which it says.
+func (w *work) rest() (hurried bool) {
+	select {
+	case <-w.hurry:
+		time.Sleep(20 * time.Millisecond)
+		return true
+	case <-time.After(w.Pause/2 + rand.N(w.Pause)):
+		return false
+	}
+}
+
+func (w *work) say() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done.Clock = time.Now()
+	fail(json.NewEncoder(os.Stdout).Encode(w.done))
 }
 
 func fail(err error) {
@@ -111,6 +194,9 @@ func (s *spender) options() []farebox.Option {
 		farebox.WithRetry(farebox.Retry{MaxAttempts: 1}),
 		farebox.WithPrice(model, farebox.Rates{farebox.DimensionInput: {}, farebox.DimensionOutput: farebox.MustRate("0.001")}),
 		farebox.WithBudget(farebox.Budget{Name: "cap", Cap: s.Cap}, farebox.Budget{Name: "day", Cap: s.Cap.Mul(2), Window: farebox.Daily}),
+	}
+	if s.Short != (farebox.Money{}) {
+		options = append(options, farebox.WithBudget(farebox.Budget{Name: "short", Cap: s.Short, Window: farebox.Rolling(short)}))
 	}
 	if s.Kind == "journal" {
 		return append(options, farebox.WithJournal(s.Name))
@@ -180,12 +266,14 @@ func newProvider(t *testing.T, slowest time.Duration) *provider {
 
 // process is a spender at work.
 type process struct {
-	cmd    *exec.Cmd
-	begin  io.Closer
-	output chan string
+	cmd   *exec.Cmd
+	begin io.WriteCloser
+	last  atomic.Pointer[progress] // what it said last
+	ended chan struct{}
 }
 
-// start starts a spender; it is ready to spend when it returns, and does from begin on.
+// start starts a spender; it is ready to spend when it returns, and does once something is written to begin or that is
+// closed.
 func start(t *testing.T, s spender, address string) *process {
 	t.Helper()
 	plan, err := json.Marshal(s)
@@ -206,33 +294,43 @@ func start(t *testing.T, s spender, address string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: cmd, begin: in, output: make(chan string, 1)}
+	p := &process{cmd: cmd, begin: in, ended: make(chan struct{})}
+	p.last.Store(&progress{})
 	ready := make(chan struct{})
-	go func() {
-		buf := make([]byte, 6)
-		_, _ = io.ReadFull(out, buf)
-		close(ready)
-		rest, _ := io.ReadAll(out)
-		p.output <- string(rest)
-	}()
+	go p.listen(out, ready)
 	<-ready
 	return p
 }
 
+// listen keeps what a process said last, until it ends.
+func (p *process) listen(out io.Reader, ready chan<- struct{}) {
+	defer close(p.ended)
+	lines := bufio.NewScanner(out)
+	for first := true; lines.Scan() || first; first = false {
+		said := new(progress)
+		if json.Unmarshal(lines.Bytes(), said) == nil { // or the process was killed in the middle of a line
+			p.last.Store(said)
+		}
+		if first {
+			close(ready)
+		}
+	}
+}
+
 func (p *process) kill() {
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
-	<-p.output
+	<-p.ended
 	_ = p.cmd.Wait()
 }
 
 // wait lets a process come to its own end.
-func (p *process) wait(t *testing.T) string {
+func (p *process) wait(t *testing.T) progress {
 	t.Helper()
-	output := <-p.output
+	<-p.ended
 	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("a spender: %v, %s", err, output)
+		t.Errorf("a spender: %v", err)
 	}
-	return output
+	return *p.last.Load()
 }
 
 func used(t *testing.T, s store.Store, key string) int64 {
