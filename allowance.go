@@ -18,9 +18,9 @@ import (
 // WithStore keeps what budgets count in a store, so that a cap holds over restarts and for all processes that share the
 // store: give each of them budgets of the same names, windows and caps. A process borrows an allowance, spends it by itself
 // and asks for more before it runs dry, so that few calls wait for the store; what it borrowed and did not return when it
-// dies stays spent. Budgets per call are each process's own, and tolerances have no effect: the store holds the most that
-// calls can cost. Thresholds are told of by every process; see [Budget]. The store is the caller's to close, after the
-// Meter.
+// dies stays spent, unless [WithJournal] gives it a folder from which its successor can tell. Budgets per call are each
+// process's own, and tolerances have no effect: the store holds the most that calls can cost. Thresholds are told of by every
+// process; see [Budget]. The store is the caller's to close, after the Meter.
 //
 // A store that does not answer refuses the calls that budgets apply to ([ErrStoreUnavailable]), until it does; see
 // [WithAdmissionWithoutStore].
@@ -29,7 +29,7 @@ func WithStore(s store.Store) MeterOption {
 		switch {
 		case s == nil:
 			return errors.New("WithStore: the store is nil")
-		case c.store != nil || c.journal != "":
+		case c.store != nil:
 			return errors.New("WithStore: the Meter has a store already")
 		}
 		c.store = s
@@ -53,10 +53,10 @@ type lender struct {
 	lines storeLines
 }
 
-func newLender(s store.Store, admit bool, g *Guard, logger *slog.Logger) *lender {
+func newLender(s store.Store, client string, admit bool, g *Guard, logger *slog.Logger) *lender {
 	warn := func(err error) { logger.Warn("farebox: store of budgets", slog.Any("error", err)) }
 	return &lender{
-		pool:  allowance.New(s, newID(time.Now()), allowance.Warn(warn), allowance.Clock(g.core.SetAhead), allowance.Heard(heard)),
+		pool:  allowance.New(s, client, allowance.Warn(warn), allowance.Clock(g.core.SetAhead), allowance.Heard(heard)),
 		admit: admit,
 	}
 }
@@ -64,7 +64,7 @@ func newLender(s store.Store, admit bool, g *Guard, logger *slog.Logger) *lender
 // borrow backs a hold with what the store has granted, or gives it back and returns the refusal. again says that by the
 // store's clock its windows are not the current ones, so that it has to be taken anew.
 func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (again bool, err error) {
-	h.unbacked = false
+	h.unbacked, h.lent = false, nil
 	if g.lender == nil {
 		return false, nil
 	}
@@ -87,6 +87,7 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 	}
 	err = g.lender.pool.Take(ctx, &h.share, postings)
 	if err == nil {
+		h.lent = postings
 		return false, nil
 	}
 	var window *store.WindowError
@@ -148,8 +149,8 @@ func (b *budget) wordStore(e *BudgetError, limit, spent, left int64, q *quoted) 
 }
 
 // repay ends what was borrowed for a hold at what its budgets booked.
-func (h *hold) repay(booked *[guard.MaxPostings]int64) {
-	if actual := h.loans(booked); len(actual) > 0 {
+func (h *hold) repay() {
+	if actual := h.loans(&h.booked); len(actual) > 0 {
 		h.share.End(actual...)
 	}
 }
@@ -168,12 +169,15 @@ func (h *hold) loans(booked *[guard.MaxPostings]int64) []int64 {
 	}
 	actual := make([]int64, 0, guard.MaxPostings)
 	for i, b := range h.budgets[:h.n] {
-		if b.Window.kind != guard.PerCall && b.key != "" {
+		if b.isLent() {
 			actual = append(actual, booked[i])
 		}
 	}
 	return actual
 }
+
+// isLent says whether a store counts the budget too.
+func (b *budget) isLent() bool { return b.Window.kind != guard.PerCall && b.key != "" }
 
 // accountKey begins the names of a budget's accounts in a store. What counts otherwise has another name.
 func (b *Budget) accountKey() string {

@@ -278,7 +278,7 @@ func TestJournal(t *testing.T) {
 func end(t *testing.T, client *farebox.Client, folder string, dies bool) {
 	t.Helper()
 	before := map[string][]byte{}
-	for _, name := range []string{"budgets", "receipts.jsonl"} {
+	for _, name := range []string{"budgets", "receipts.jsonl", "attempts"} {
 		data, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
@@ -302,12 +302,12 @@ func end(t *testing.T, client *farebox.Client, folder string, dies bool) {
 func TestStoreOptions(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]farebox.MeterOption{
-		"no store":         {farebox.WithStore(nil)},
-		"no folder":        {farebox.WithJournal("")},
-		"two stores":       {farebox.WithStore(new(store.Memory)), farebox.WithJournal(t.TempDir())},
-		"a file's name":    {farebox.WithJournal(os.Args[0])},
-		"a bad budget":     {farebox.WithJournal(t.TempDir()), farebox.WithBudget(farebox.Budget{})},
-		"two of one store": {farebox.WithJournal(t.TempDir()), farebox.WithJournal(t.TempDir())},
+		"no store":      {farebox.WithStore(nil)},
+		"no folder":     {farebox.WithJournal("")},
+		"two stores":    {farebox.WithStore(new(store.Memory)), farebox.WithStore(new(store.Memory))},
+		"a file's name": {farebox.WithJournal(os.Args[0])},
+		"a bad budget":  {farebox.WithJournal(t.TempDir()), farebox.WithBudget(farebox.Budget{})},
+		"two journals":  {farebox.WithJournal(t.TempDir()), farebox.WithJournal(t.TempDir())},
 	} {
 		if _, err := farebox.NewMeter(options...); err == nil {
 			t.Errorf("%s: taken", name)

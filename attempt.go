@@ -41,6 +41,7 @@ type attempt struct {
 	connecting, connected atomic.Bool
 	trace                 httptrace.ClientTrace
 	stripUsage            bool        // the usage chunk was asked for by farebox, not by the caller
+	noted                 bool        // in the journal
 	signed                bool        // the request's body is part of a signature: it cannot be edited
 	returned              atomic.Bool // the transport below has
 	ended                 atomic.Bool
@@ -72,7 +73,11 @@ func (m *Meter) newAttempt(req *http.Request, known *recognised, body []byte) (*
 	}
 	m.events.watch(a, now)
 	repeat := a.call == nil && m.refused.repeats(req, body, now)
-	if err := a.holdMoney(body, now, repeat); err != nil {
+	err := a.holdMoney(body, now, repeat)
+	if err == nil {
+		err = a.note()
+	}
+	if err != nil {
 		a.run.leave()
 		m.open.Done()
 		if !repeat {
@@ -475,24 +480,17 @@ func (a *attempt) finish() {
 	defer a.run.leave()
 	r := &a.receipt
 	r.Quote = QuotedCost{Expected: a.quoted.Expected, Most: a.quoted.Most}
-	if a.quoted.Assumed {
-		r.Flags = append(r.Flags, FlagAssumedLimit)
-	}
+	r.Flags = a.flagsOfHold(r.Flags)
 	r.Duration = time.Since(a.begun)
 	a.body, a.fitted = nil, nil // what waits to be reconciled must not keep it
-	if a.hold.wouldRefuse {
-		r.Flags = append(r.Flags, FlagWouldRefuse)
-	}
-	if a.hold.unbacked {
-		r.Flags = append(r.Flags, FlagWithoutStore)
-	}
 	if a.call != nil {
 		a.call.add(*r)
 	}
-	if !r.Settled() {
-		a.meter.unsettled.keep(a)
-	}
 	a.meter.guard.record(&a.hold, a.spender(), r, time.Now())
+	a.writeDown()
+	if !r.Settled() {
+		a.meter.unsettled.keep(&openCharge{attempt: a, receipt: r, cost: r.Cost})
+	}
 	a.meter.events.ended(r)
 	a.meter.record(a.ctx, r)
 	if !r.Settled() {
@@ -500,4 +498,19 @@ func (a *attempt) finish() {
 	}
 	a.meter.telemetry.ended(a)
 	a.ctx, a.call = nil, nil // both lead to the request, prompt and all
+}
+
+// flagsOfHold adds what is to be said of how the attempt was held.
+func (a *attempt) flagsOfHold(flags []Flag) []Flag {
+	for _, f := range [...]struct {
+		flag Flag
+		set  bool
+	}{
+		{FlagAssumedLimit, a.quoted.Assumed}, {FlagWouldRefuse, a.hold.wouldRefuse}, {FlagWithoutStore, a.hold.unbacked},
+	} {
+		if f.set {
+			flags = append(flags, f.flag)
+		}
+	}
+	return flags
 }

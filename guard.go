@@ -72,8 +72,9 @@ type hold struct {
 	n        int
 	pace     pace
 	share    allowance.Hold // of what the store has granted
-	inLine   *inLine        // where the call waits for other processes; nil: it does not
-	revision int            // of the guard, when the budgets were collected
+	lent     []allowance.Posting
+	inLine   *inLine // where the call waits for other processes; nil: it does not
+	revision int     // of the guard, when the budgets were collected
 	// wouldRefuse says that a budget that only observes would have refused, unbacked that the store could not be asked.
 	wouldRefuse, unbacked bool
 }
@@ -344,29 +345,31 @@ func (h *hold) settle(s *spent, now time.Time) []BudgetCharge {
 	}
 	h.Settle(now, actual[:h.n]...)
 	h.booked = actual
-	h.repay(&actual)
-	return h.charges()
+	return h.charges(&h.booked)
 }
 
-// reconcile books another cost in place of what an ended hold was booked at. Tokens stay as they were.
-func (h *hold) reconcile(cost Money, now time.Time) {
-	if h.n == 0 {
-		return
-	}
-	var actual [guard.MaxPostings]int64
+// figuresAt is what a hold would be booked at for another cost. Tokens stay as they were.
+func (h *hold) figuresAt(cost Money) (actual [guard.MaxPostings]int64) {
 	for i, b := range h.budgets[:h.n] {
 		actual[i] = (&spent{total: cost, charge: cost, tokens: -1}).of(b, h.booked[i])
 	}
+	return actual
+}
+
+// reconcile books other figures in place of those that an ended hold was booked at.
+func (h *hold) reconcile(actual *[guard.MaxPostings]int64, now time.Time) {
+	if h.n == 0 {
+		return
+	}
 	h.Reconcile(now, actual[:h.n]...)
-	h.correctLoan(&actual)
+	h.correctLoan(actual)
 }
 
 // chargeInFull ends a hold at all that was held.
 func (h *hold) chargeInFull(now time.Time) []BudgetCharge {
 	h.Charge(now)
 	h.booked = h.held
-	h.repay(&h.held)
-	return h.charges()
+	return h.charges(&h.booked)
 }
 
 // giveBack ends a hold at nothing. What was sent is a request all the same.
@@ -375,12 +378,12 @@ func (h *hold) giveBack(sent bool, now time.Time) []BudgetCharge {
 		return h.settle(&spent{}, now)
 	}
 	h.Void(now)
-	h.repay(&[guard.MaxPostings]int64{})
-	return h.charges()
+	h.booked = [guard.MaxPostings]int64{}
+	return h.charges(&h.booked)
 }
 
-// charges lists what the hold booked.
-func (h *hold) charges() []BudgetCharge {
+// charges lists what the hold has booked, in its budgets' units.
+func (h *hold) charges(booked *[guard.MaxPostings]int64) []BudgetCharge {
 	if h.n == 0 {
 		return nil
 	}
@@ -388,9 +391,9 @@ func (h *hold) charges() []BudgetCharge {
 	for i, b := range h.budgets[:h.n] {
 		c := BudgetCharge{Budget: b.Name, Value: h.values[i], Unit: b.unit()}
 		if c.Unit == UnitUSD {
-			c.Held, c.Charged = moneyFromNanos(h.held[i]), moneyFromNanos(h.booked[i])
+			c.Held, c.Charged = moneyFromNanos(h.held[i]), moneyFromNanos(booked[i])
 		} else {
-			c.HeldCount, c.ChargedCount = h.held[i], h.booked[i]
+			c.HeldCount, c.ChargedCount = h.held[i], booked[i]
 		}
 		charges[i] = c
 	}

@@ -171,7 +171,7 @@ func (g *Guard) seed(b, before *budget, now time.Time) {
 	if g.ledger != nil {
 		for r := range g.ledger.Receipts(Filter{}) {
 			if by := r.spender(); b.Scope.match(by) {
-				book(b.valueFor(by), r.Start, r.took(b))
+				book(b.valueFor(by), r.Start, r.took(b, g.ledger.corrected(&r)))
 			}
 		}
 	}
@@ -191,19 +191,37 @@ func (r *Receipt) spender() *spender {
 	}
 }
 
-// took is what a budget would have been charged for an attempt.
-func (r *Receipt) took(b *budget) int64 {
+// took is what a budget would have been charged for an attempt; corrected is what was learned later of its cost, nil: nothing.
+func (r *Receipt) took(b *budget, corrected *Money) int64 {
 	s := spent{total: r.Cost, charge: r.Cost, tokens: saturatingAdd(r.Usage.InputTokens(), r.Usage.OutputTokens())}
 	if r.Reported != nil {
 		s.charge = r.Reported.Charge
 	}
-	if !r.Settled() {
+	switch {
+	case corrected != nil:
+		s.total, s.charge = *corrected, *corrected
+	case !r.Settled():
 		if s.total.Less(r.Quote.Most) {
 			s.total = r.Quote.Most
 		}
 		s.charge = s.total
 	}
 	return s.of(b, 0)
+}
+
+// amend replaces what the receipt of an earlier process has been counted at; before is nil as long as it was not corrected.
+func (g *Guard) amend(r *Receipt, before, after *Money) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	now, by := time.Now(), r.spender()
+	for _, b := range g.budgets {
+		if !b.Scope.match(by) {
+			continue
+		}
+		if counter, err := b.counterFor(by, now); err == nil {
+			counter.Rebook(now, r.Start, r.took(b, before), r.took(b, after))
+		}
+	}
 }
 
 // snapshots is how a budget stands, by the value of its tag.
@@ -232,7 +250,7 @@ func (g *Guard) record(h *hold, by *spender, r *Receipt, now time.Time) {
 			}
 			counter, err := b.counterFor(by, now)
 			if err == nil && !slices.Contains(h.counters[:h.n], counter) {
-				counter.Add(now, r.Start, r.took(b))
+				counter.Add(now, r.Start, r.took(b, nil))
 			}
 		}
 	}

@@ -117,6 +117,18 @@ func (l *Ledger) Adjust(a Adjustment) {
 	l.total.Cost = l.total.Cost.Add(a.Amount)
 }
 
+// corrected is what a receipt's cost was corrected to; nil: it was not.
+func (l *Ledger) corrected(r *Receipt) *Money {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	adjusted, ok := l.adjusted[r.ID]
+	if !ok {
+		return nil
+	}
+	cost := r.Cost.Add(adjusted)
+	return &cost
+}
+
 // Total adds up everything that was ever appended, receipts that are no longer kept included.
 func (l *Ledger) Total() Total {
 	l.mu.RLock()

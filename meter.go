@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/farebox-go/farebox/internal/attempts"
 	"github.com/farebox-go/farebox/store"
 )
 
@@ -24,7 +26,12 @@ type Meter struct {
 	sinks     []Sink
 	telemetry *telemetry
 	logger    *slog.Logger
-	journal   *store.File // of budgets; nil: there is none
+	journal   *store.File      // of budgets; nil: there is none
+	attempts  *attempts.Log    // in flight; nil: there is no journal
+	receipts  *journalReceipts // nil: there is no journal
+	lendsFrom store.Store      // where there is a journal: what budgets are kept in
+	lendsAs   string           // its kind, as the log of attempts names it
+	settling  atomic.Bool      // earlier processes' affairs, in the background
 	base      http.RoundTripper
 	ownBase   *http.Transport // base, where farebox made it
 	unsettled unsettled

@@ -56,6 +56,9 @@ const (
 	FlagReportedZero Flag = "reported_zero"
 	// FlagWithoutStore: the store of budgets could not be asked, and the call was admitted all the same.
 	FlagWithoutStore Flag = "without_store"
+	// FlagInterrupted: the process died while the attempt was in flight. The next one found it in the journal and made the
+	// receipt; see [WithJournal].
+	FlagInterrupted Flag = "interrupted"
 	// FlagWouldRefuse: a budget that only observes would have refused the call.
 	FlagWouldRefuse Flag = "would_refuse"
 )

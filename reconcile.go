@@ -27,11 +27,13 @@ type unsettled struct {
 
 // openCharge is an attempt whose cost is not known.
 type openCharge struct {
-	attempt *attempt
-	cost    Money // as it stands now
+	attempt   *attempt // nil: of an earlier process
+	receipt   *Receipt
+	cost      Money // as it stands now
+	corrected bool
 }
 
-func (u *unsettled) keep(a *attempt) {
+func (u *unsettled) keep(charge *openCharge) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byID == nil {
@@ -39,12 +41,20 @@ func (u *unsettled) keep(a *attempt) {
 		u.answers = make(map[awaited]*openCharge)
 	}
 	u.forget(u.order[u.next])
-	u.order[u.next] = a.receipt.ID
+	u.order[u.next] = charge.receipt.ID
 	u.next = (u.next + 1) % maxUnsettled
-	charge := &openCharge{attempt: a, cost: a.receipt.Cost}
-	u.byID[a.receipt.ID] = charge
-	if a.receipt.GenerationID != "" {
+	u.byID[charge.receipt.ID] = charge
+	if charge.attempt != nil && charge.receipt.GenerationID != "" {
 		u.answers[charge.awaits()] = charge
+	}
+}
+
+// adjust takes up what an earlier process has learned.
+func (u *unsettled) adjust(a *Adjustment) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if charge := u.byID[a.ReceiptID]; charge != nil {
+		charge.cost, charge.corrected = charge.cost.Add(a.Amount), true
 	}
 }
 
@@ -60,9 +70,7 @@ func (u *unsettled) forget(receiptID string) {
 	}
 }
 
-func (c *openCharge) awaits() awaited {
-	return awaited{c.attempt.ep.name, c.attempt.receipt.GenerationID}
-}
+func (c *openCharge) awaits() awaited { return awaited{c.receipt.Endpoint, c.receipt.GenerationID} }
 
 // awaiting is the attempt whose answer a later look can settle; nil: there is none, or it has been settled so.
 func (u *unsettled) awaiting(by awaited) *attempt {
@@ -86,7 +94,8 @@ func (u *unsettled) take(by awaited) bool {
 // Reconcile books what an attempt really cost, once the provider's own figure is known: for a receipt whose source is
 // Held, Estimated or Unpriced. The receipt stays as it is; the difference is appended to the ledger and the sinks as an
 // [Adjustment]. Budgets are corrected in the window that the attempt was held in, and where that has closed, in none.
-// A later figure may correct an earlier one. reason says where the figure is from.
+// A later figure may correct an earlier one. reason says where the figure is from. With [WithJournal] that goes for receipts of
+// earlier processes too: the newest ones, which were read back.
 func (m *Meter) Reconcile(receiptID string, actual Money, reason string) (Adjustment, error) {
 	if actual.Sign() < 0 {
 		return Adjustment{}, fmt.Errorf("farebox: a cost of %s is negative", actual)
@@ -96,13 +105,15 @@ func (m *Meter) Reconcile(receiptID string, actual Money, reason string) (Adjust
 
 // reconcile books what an attempt cost, and what it consumed where that was learned too.
 func (m *Meter) reconcile(receiptID string, actual Money, reason string, used *Usage) (Adjustment, error) {
-	adjustment, corrected, err := m.unsettled.correct(receiptID, actual, reason)
+	adjustment, charge, err := m.correct(receiptID, actual, reason, used)
 	if err != nil {
 		return Adjustment{}, err
 	}
-	m.telemetry.adjusted(corrected, adjustment.Amount)
-	adjustment.Usage = used
-	m.ledger.Adjust(adjustment)
+	if charge.attempt != nil {
+		m.telemetry.adjusted(charge.attempt, adjustment.Amount)
+	} else if m.attempts.Left(m.lendsAs) {
+		m.settleUp(settleLater)
+	}
 	for _, sink := range m.sinks {
 		if err := safely(func() error { return sink.Adjustment(adjustment) }); err != nil {
 			m.logger.Warn("farebox: sink failed", slog.String("receipt", receiptID), slog.Any("error", err))
@@ -111,8 +122,10 @@ func (m *Meter) reconcile(receiptID string, actual Money, reason string, used *U
 	return adjustment, nil
 }
 
-// correct books an attempt's cost on its budgets, in place of what was booked before, and returns the attempt.
-func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adjustment, *attempt, error) {
+// correct books an attempt's cost in place of what was booked before: in the ledger first, so that a crash in between leaves
+// budgets at more than the ledger, never at less.
+func (m *Meter) correct(receiptID string, actual Money, reason string, used *Usage) (Adjustment, *openCharge, error) {
+	u := &m.unsettled
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	charge := u.byID[receiptID]
@@ -120,8 +133,28 @@ func (u *unsettled) correct(receiptID string, actual Money, reason string) (Adju
 		return Adjustment{}, nil, ErrUnknownReceipt
 	}
 	now := time.Now()
-	charge.attempt.hold.reconcile(actual, now)
-	before := charge.cost
-	charge.cost = actual
-	return Adjustment{Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(before), Reason: reason}, charge.attempt, nil
+	adjustment := Adjustment{
+		Schema: ReceiptSchema, ReceiptID: receiptID, At: now, Amount: actual.Sub(charge.cost), Reason: reason, Usage: used,
+	}
+	m.ledger.Adjust(adjustment)
+	if m.receipts != nil {
+		m.journaled(receiptID, m.receipts.Adjustment(adjustment))
+	}
+	m.rebook(charge, actual, now)
+	charge.cost, charge.corrected = actual, true
+	return adjustment, charge, nil
+}
+
+// rebook books another cost on the budgets of an attempt.
+func (m *Meter) rebook(charge *openCharge, actual Money, now time.Time) {
+	if charge.attempt == nil {
+		m.journaled(charge.receipt.ID, m.rebookEarlier(charge, actual))
+		return
+	}
+	h := &charge.attempt.hold
+	figures := h.figuresAt(actual)
+	if charge.attempt.noted {
+		m.journaled(charge.receipt.ID, m.attempts.Correct(charge.receipt.ID, h.loans(&figures)))
+	}
+	h.reconcile(&figures, now)
 }

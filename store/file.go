@@ -53,7 +53,11 @@ const leastRewrite = 4 << 20
 // OpenFile opens a store in a file, made if it does not exist. What earlier processes were granted and did not return
 // counts as spent. The error says why the file cannot be used: another process has it open, it is damaged, or it is no
 // such file; it matches ErrUnavailable.
-func OpenFile(path string) (*File, error) {
+func OpenFile(path string) (*File, error) { return RecoverFile(path, func(Store) {}) }
+
+// RecoverFile is OpenFile for who knows what earlier processes did not spend of what they were granted: settle may give it
+// back, with Sync in the name of a client that is gone. Once it has returned what is left counts as spent.
+func RecoverFile(path string, settle func(Store)) (*File, error) {
 	f := &File{}
 	if _, err := f.state.open(); err != nil {
 		return nil, err
@@ -62,7 +66,10 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w: %w", err, ErrUnavailable)
 	}
-	f.file = file
+	f.file, f.rewriteAt = file, leastRewrite
+	settle(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.state.retire()
 	if err := f.rewrite(); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %w: %w", err, ErrUnavailable), file.Close())

@@ -3,7 +3,7 @@
 // A store holds the truth about what may still be spent under every limit. A process asks it for an allowance, spends
 // that by itself, and asks for more before it runs dry, so that most calls touch neither disk nor network. The one rule:
 // an allowance counts as spent from the moment at which it is granted, and is taken back only where its holder says that
-// it was not spent. The allowance of a process that died stays spent.
+// it was not spent. The allowance of a process that died stays spent, unless somebody who knows what it spent speaks for it.
 //
 // What a client says is cumulative: the sum of all that it was granted, gave back and overspent since the window began. A
 // message that comes twice, late or out of order therefore changes nothing that it should not, and a store that has lost

@@ -237,6 +237,27 @@ func (c *Counter) Add(now, at time.Time, nanodollars int64) bool {
 	return true
 }
 
+// Rebook replaces a figure that Add has booked by another, in the same window; it reports as Add does.
+func (c *Counter) Rebook(now, at time.Time, before, after int64) bool {
+	c.guard.mu.Lock()
+	defer c.guard.mu.Unlock()
+	c.guard.advance(nanos(now))
+	c, ok := c.revive()
+	if !ok || before < 0 || after < 0 {
+		return false
+	}
+	c.turn(c.guard.clock)
+	gen, ok := c.generation(min(nanos(at), c.guard.clock))
+	if !ok {
+		return false
+	}
+	c.touch()
+	c.unbook(gen, before)
+	c.book(gen, after)
+	c.guard.serve(c)
+	return true
+}
+
 // A Snapshot is the state of a counter at one instant. Amounts are nano-dollars.
 type Snapshot struct {
 	Cap, Spent, Held int64

@@ -47,6 +47,7 @@ type File struct {
 	syncing chan struct{} // closed when the sync under way ends; nil: none is
 	failed  error         // for good: what a failed write or sync has left on disk is not known
 	frame   []byte
+	gap     bool // see Gap
 }
 
 // Open opens a journal, made if it does not exist, and hands every record to replay, oldest first; a record is replay's
@@ -230,6 +231,9 @@ func (f *File) settle() {
 		f.mu.Lock()
 	}
 }
+
+// Gap says that Open has dropped a record which others stood behind: more is lost than the end of a process can have cut off.
+func (f *File) Gap() bool { return f.gap }
 
 // Size is the number of bytes in the file.
 func (f *File) Size() int64 {

@@ -64,7 +64,7 @@ func (f *File) replay(take func([]byte) error) (end int64, err error) {
 	for len(data) > 0 {
 		record, _, size, ok := cutFrame(data)
 		if !ok {
-			return end, damaged(data, end)
+			return end, f.examine(data, end)
 		}
 		if err := take(record); err != nil {
 			return 0, fmt.Errorf("record at byte %d: %w", end, err)
@@ -74,15 +74,18 @@ func (f *File) replay(take func([]byte) error) (end int64, err error) {
 	return end, nil
 }
 
-// damaged looks behind a frame that is not whole, at a place in the file, for proof that it had been.
-func damaged(data []byte, at int64) error {
+// examine looks behind a frame that is not whole, at a place in the file: for records, which the end of a process does not
+// leave there, and for proof that it had been committed.
+func (f *File) examine(data []byte, at int64) error {
 	for rest := data[1:]; ; rest = rest[1:] {
 		i := bytes.Index(rest, []byte(magic))
 		if i < 0 {
 			return nil
 		}
 		rest = rest[i:]
-		if _, durable, _, ok := cutFrame(rest); ok && durable > at {
+		_, durable, _, ok := cutFrame(rest)
+		f.gap = f.gap || ok
+		if ok && durable > at {
 			return fmt.Errorf("%w: the record at byte %d had been committed and cannot be read: restore the file, or set it aside to begin anew", ErrDamaged, at)
 		}
 	}

@@ -3,7 +3,9 @@ package stores_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,8 +28,9 @@ func kills() int {
 	return 50
 }
 
-// TestKill kills process after process while it spends, each under what is left of one cap. The provider's bill never
-// passes the cap, and the store never counts less than the bill.
+// TestKill kills process after process while it spends, each under what is left of one cap, and each on the same folder, from
+// which it gives back what the one before had borrowed. The provider's bill never passes the cap, and the store never counts
+// less than the ledger, nor the ledger less than the bill. Once what is open is reconciled all three are equal.
 func TestKill(t *testing.T) {
 	for _, kind := range []string{"journal", "sqlite", "pgx", "mysql", "redis"} {
 		t.Run(kind, func(t *testing.T) {
@@ -41,8 +44,13 @@ func TestKill(t *testing.T) {
 
 // killUntilSpent kills processes until a cap is spent, and says how many.
 func killUntilSpent(t *testing.T, kind, name, address string) (killed int) {
+	t.Setenv("FAREBOX_TEST_ADDRESS", address)
 	p := newProvider(t, 3*time.Millisecond)
 	s := spender{Provider: p.URL, Kind: kind, Name: name, Cap: farebox.Dollars(40), Workers: 8, Timeout: 10 * time.Second, GivesUp: true}
+	s.Folder = filepath.Join(t.TempDir(), "folder")
+	if kind == "journal" {
+		s.Folder = name
+	}
 	limit := int64(40_000_000_000)
 	for idle := 0; idle < 2 && killed < 25; killed++ {
 		before := p.calls.Load()
@@ -57,17 +65,108 @@ func killUntilSpent(t *testing.T, kind, name, address string) (killed int) {
 			t.Fatalf("after %d kills the provider has billed %d of %d", killed+1, billed, limit)
 		}
 	}
+	p.Close() // what the last process had sent is billed, or never will be
+	books := settle(t, s, p)
+	t.Logf("%d kills: %s", killed, books)
+	return killed
+}
+
+// settle starts a process on a folder, which takes over what the killed ones left, and another that reconciles every receipt
+// whose cost is open with the provider's account.
+func settle(t *testing.T, s spender, p *provider) string {
+	t.Helper()
+	restart(t, s, nil)
+	counted, booked, bill := s.used(t), readReceipts(t, s.Folder), p.billed.Load()
+	if counted < booked.cost || booked.cost < bill {
+		t.Errorf("before reconciliation the store counts %d, the ledger has %d, the provider billed %d", counted, booked.cost, bill)
+	}
+	restart(t, s, func(m *farebox.Meter) {
+		for id, request := range booked.open {
+			billed, _ := p.bills.Load(request)
+			nanos, _ := billed.(int64) // none: it never came there
+			cost := farebox.MustMoney(fmt.Sprintf("%de-9", nanos))
+			if _, err := m.Reconcile(id, cost, "the provider's account"); err != nil {
+				t.Errorf("receipt %s of request %s: %v", id, request, err)
+			}
+		}
+	})
+	exact, settled := s.used(t), readReceipts(t, s.Folder)
+	if exact != bill || settled.cost != bill {
+		t.Errorf("after reconciliation the store counts %d, the ledger has %d, the provider billed %d", exact, settled.cost, bill)
+	}
+	p.bills.Range(func(request, _ any) bool {
+		if settled.receipts[request.(string)] != 1 {
+			t.Errorf("request %s has %d receipts", request, settled.receipts[request.(string)])
+		}
+		return true
+	})
+	return fmt.Sprintf("%d calls, %d of them open, %d interrupted; the bill is %d, the store counted %d before reconciliation and %d after it",
+		p.calls.Load(), len(booked.open), booked.interrupted, bill, counted, exact)
+}
+
+// restart opens a Meter where a spender had one, lets it do something, and closes it.
+func restart(t *testing.T, s spender, do func(*farebox.Meter)) {
+	t.Helper()
+	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if do != nil {
+		do(client.Meter())
+	}
+	if err := client.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// receipts is what a folder's receipts say.
+type receipts struct {
+	cost        int64             // with adjustments, in nano-dollars
+	open        map[string]string // requests of receipts whose cost is open, by the receipt
+	receipts    map[string]int    // of each request
+	interrupted int
+}
+
+func readReceipts(t *testing.T, folder string) receipts {
+	t.Helper()
+	file, err := os.Open(filepath.Join(folder, "receipts.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	read, sum := receipts{open: make(map[string]string), receipts: make(map[string]int)}, farebox.Money{}
+	for entry, err := range farebox.ReadLedger(file) {
+		var cut *farebox.LineError
+		switch r := entry.Receipt; {
+		case errors.As(err, &cut): // by a kill
+		case err != nil:
+			t.Fatal(err)
+		case r == nil:
+			sum = sum.Add(entry.Adjustment.Amount)
+		default:
+			sum = sum.Add(r.Cost)
+			read.receipts[r.Tags["request"]]++
+			if !r.Settled() {
+				read.open[r.ID] = r.Tags["request"]
+			}
+			if r.HasFlag(farebox.FlagInterrupted) {
+				read.interrupted++
+			}
+		}
+	}
+	read.cost = int64(math.Round(sum.Float64() * 1e9)) // exact below 2^53
+	return read
+}
+
+// used is what the store of a spender counts as spent.
+func (s *spender) used(t *testing.T) int64 {
+	t.Helper()
 	kept, closeAll, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeAll()
-	counted, billed := used(t, kept, "cap/total/usd/"), p.billed.Load()
-	t.Logf("%d kills: billed %.1f %% of the cap, counted %.1f %%", killed, float64(billed)*100/float64(limit), float64(counted)*100/float64(limit))
-	if counted < billed || counted > limit {
-		t.Errorf("the store counts %d, the provider billed %d, the cap is %d", counted, billed, limit)
-	}
-	return killed
+	return used(t, kept, "cap/total/usd/")
 }
 
 // setUp prepares the server of a kind of store, and gives names of new stores on it.

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -45,6 +46,7 @@ func TestMain(m *testing.M) {
 type spender struct {
 	Provider   string
 	Kind, Name string // of the store
+	Folder     string // of its own, for what it has in flight; empty: none
 	Cap        farebox.Money
 	Short      farebox.Money // cap of a window of short; 0: none
 	Workers    int
@@ -134,13 +136,14 @@ func (w *work) run() {
 }
 
 func (w *work) call() error {
-	ctx, cancel := context.WithTimeout(ctx, w.Timeout)
+	id := strconv.FormatUint(rand.Uint64(), 36)
+	ctx, cancel := context.WithTimeout(farebox.ContextWithTags(ctx, farebox.Tags{"request": id}), w.Timeout)
 	defer cancel()
 	if w.GivesUp && rand.IntN(20) == 0 {
 		time.AfterFunc(time.Duration(rand.IntN(3))*time.Millisecond, cancel)
 	}
 	_, err := w.client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{
-		Model: model, MaxTokens: mostTokens,
+		Model: model, MaxTokens: mostTokens, User: id,
 		Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hello"}},
 	})
 	return err
@@ -203,6 +206,9 @@ func (s *spender) options() []farebox.Option {
 	}
 	kept, _, err := s.open()
 	fail(err)
+	if s.Folder != "" {
+		options = append(options, farebox.WithJournal(s.Folder))
+	}
 	return append(options, farebox.WithStore(kept))
 }
 
@@ -240,21 +246,26 @@ func (s *spender) openOver() (kept store.Store, over io.Closer, err error) {
 	return kept, db, err
 }
 
-// provider answers calls and keeps its own account.
+// provider answers calls and keeps its own account, in all and of each request by the user that it names.
 type provider struct {
 	*httptest.Server
 	billed, calls atomic.Int64
+	bills         sync.Map // user -> nano-dollars
 }
 
 // newProvider starts a provider whose answers take up to a given time.
 func newProvider(t *testing.T, slowest time.Duration) *provider {
 	p := &provider{}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		var request struct{ User string }
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
 			return // the request never came whole
 		}
 		tokens := 1 + rand.Int64N(mostTokens)
 		p.calls.Add(1)
+		if _, twice := p.bills.Swap(request.User, tokens*tokenNanos); twice {
+			t.Errorf("request %s came twice", request.User)
+		}
 		p.billed.Add(tokens * tokenNanos) // whatever becomes of the answer
 		time.Sleep(rand.N(slowest))
 		fmt.Fprintf(w, `{"id":"1","object":"chat.completion","model":%q,"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],`+
