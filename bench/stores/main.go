@@ -50,13 +50,19 @@ func main() {
 	defer func() { _ = os.RemoveAll(folder) }()
 
 	var results []result
+	duration := time.Duration(*seconds * float64(time.Second))
+	for _, goroutines := range []int{1, 64} {
+		results = append(results, measure("none", "nothing at all", goroutines, duration, func(int) error { return nil }))
+	}
+	for _, goroutines := range []int{1, 64} {
+		results = append(results, measure("memory", "borrowed ahead", goroutines, duration, borrowed(new(store.Memory), "memory")))
+	}
 	for _, kind := range []string{"journal", "sqlite", "redis", "postgresql"} {
 		s, direct, ok := open(kind, folder)
 		if !ok {
 			log.Printf("%s: no server is named in the environment: not measured", kind)
 			continue
 		}
-		duration := time.Duration(*seconds * float64(time.Second))
 		results = append(results, measure(kind, "the server's simplest write", 1, duration, func(int) error { return direct() }))
 		for _, goroutines := range []int{1, 32} {
 			results = append(results, measure(kind, "one by one", goroutines, duration, oneByOne(s, kind, goroutines)))

@@ -7,9 +7,20 @@ import (
 
 // startBeat looks at what is idle a while from now; mu is held.
 func (p *Pool) startBeat() {
-	if p.beat == nil && !p.closed {
+	if !p.beating.Load() && !p.closed.Load() {
+		p.beating.Store(true)
 		p.beat = time.AfterFunc(beatEvery, p.tick)
 	}
+}
+
+// ensureBeat is startBeat, for those who do not hold mu.
+func (p *Pool) ensureBeat() {
+	if p.beating.Load() || p.closed.Load() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.startBeat()
 }
 
 // tick gives back what has been idle, or what others were refused, and learns whether any were. It goes on for as long as
@@ -17,19 +28,22 @@ func (p *Pool) startBeat() {
 func (p *Pool) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat = nil
-	if p.closed {
+	p.beating.Store(false)
+	if p.closed.Load() {
 		return
 	}
-	if p.flight != nil {
+	if p.flight.Load() != nil {
 		p.startBeat()
 		return
 	}
 	now := time.Now()
 	f, current := &flight{ended: make(chan struct{})}, now.Add(p.ahead).UnixNano()
-	for _, a := range p.accounts {
-		free := a.free()
-		if free > 0 && a.Window.Holds(current) && (a.recalled || now.Sub(a.used) > idleAfter) {
+	for a := range p.accounts.all() {
+		if a.touched.Swap(false) {
+			a.used = now
+		}
+		free := a.free.Load()
+		if free > 0 && a.Window.Holds(current) && (a.recalled.Load() || now.Sub(a.used) > idleAfter) {
 			p.giveBack(a)
 		}
 		if a.stale || free > 0 && a.Window.Holds(current) {
@@ -43,8 +57,8 @@ func (p *Pool) tick() {
 
 // giveBack returns what is free; mu is held.
 func (p *Pool) giveBack(a *account) {
-	a.returned += a.free()
-	a.chunk = 0
+	a.returned += a.free.Swap(0)
+	a.chunk.Store(0)
 	p.mark(a)
 }
 
@@ -52,19 +66,17 @@ func (p *Pool) giveBack(a *account) {
 // the store, which stays open. ctx bounds it. A second Close does nothing.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
-	if p.closed {
+	if p.closed.Swap(true) {
 		p.mu.Unlock()
 		return nil
 	}
-	p.closed = true
 	if p.beat != nil {
 		p.beat.Stop()
 	}
-	for p.flight != nil {
-		ended := p.flight.ended
+	for f := p.flight.Load(); f != nil; f = p.flight.Load() {
 		p.mu.Unlock()
 		select {
-		case <-ended:
+		case <-f.ended:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -72,8 +84,8 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 	current := time.Now().Add(p.ahead).UnixNano()
 	f := &flight{}
-	for _, a := range p.accounts {
-		if a.free() > 0 && a.Window.Holds(current) {
+	for a := range p.accounts.all() {
+		if a.free.Load() > 0 && a.Window.Holds(current) {
 			p.giveBack(a)
 		}
 		if a.stale {

@@ -91,11 +91,11 @@ func TestNeverMoreThanTheCap(t *testing.T) {
 // kill ends a pool as the end of its process would, for the test to be able to end.
 func (p *Pool) kill() {
 	p.mu.Lock()
-	p.closed = true
+	p.closed.Store(true)
 	if p.beat != nil {
 		p.beat.Stop()
 	}
-	f := p.flight
+	f := p.flight.Load()
 	p.mu.Unlock()
 	if f != nil {
 		<-f.ended
@@ -345,8 +345,8 @@ func TestWindowTurns(t *testing.T) {
 				t.Errorf("a grant for a window that is over: %v", err)
 			}
 		}
-		if len(p.accounts) > 2 {
-			t.Errorf("%d accounts are kept", len(p.accounts))
+		if p.accounts.size > 2 {
+			t.Errorf("%d accounts are kept", p.accounts.size)
 		}
 	})
 }
@@ -415,5 +415,164 @@ func BenchmarkTake(b *testing.B) {
 			b.Fatal(err)
 		}
 		h.End(4)
+	}
+}
+
+// TestNoAllocations: what is at hand is taken and given back without memory of its own.
+func TestNoAllocations(t *testing.T) {
+	p := New(new(store.Memory), "process")
+	defer p.kill()
+	postings := []Posting{posting("a", 1<<60, 10), posting("b", 1<<60, 10), posting("c", 1<<60, 10)}
+	var h Hold
+	if err := p.Take(ctx, &h, postings); err != nil {
+		t.Fatal(err)
+	}
+	h.End(10)
+	allocations := testing.AllocsPerRun(100, func() {
+		if err := p.Take(ctx, &h, postings); err != nil {
+			t.Fatal(err)
+		}
+		h.End(4)
+	})
+	if allocations != 0 {
+		t.Errorf("%g allocations", allocations)
+	}
+}
+
+// TestNobodyWaitsForALock: what is at hand is taken and given back while another goroutine has the pool's lock.
+func TestNobodyWaitsForALock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New(new(store.Memory), "process")
+		defer p.kill()
+		var h Hold
+		if err := p.Take(ctx, &h, []Posting{posting("a", 1<<40, 10)}); err != nil {
+			t.Fatal(err)
+		}
+		h.End(10)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for range 10 {
+			if err := p.Take(ctx, &h, []Posting{posting("a", 1<<40, 10)}); err != nil {
+				t.Fatal(err)
+			}
+			h.End(5)
+		}
+	})
+}
+
+// TestIndex: accounts are found, and those that may go are swept, while others look for them.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	var x index
+	x.init()
+	of := func(i int) store.Account {
+		return store.Account{Key: fmt.Sprint("tag ", i%100), Window: store.Window{Start: int64(i / 100), End: 1 << 40}}
+	}
+	var all sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		all.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				want := of(i % 1000)
+				if a := x.find(&want); a != nil && a.Account != want {
+					t.Errorf("found %+v, want %+v", a.Account, want)
+				}
+			}
+		})
+	}
+	for i := range 1000 {
+		x.add(newAccount(&Posting{Account: of(i)}))
+	}
+	x.sweep(len(*x.buckets.Load()), func(a *account) bool { return a.Window.Start%2 == 0 && a.drop() })
+	stop.Store(true)
+	all.Wait()
+	seen := make(map[store.Account]bool)
+	for a := range x.all() {
+		seen[a.Account] = true
+	}
+	for i := range 1000 {
+		want := of(i)
+		kept := want.Window.Start%2 == 1
+		if found := x.find(&want) != nil; found != kept || seen[want] != kept {
+			t.Errorf("account %d: found %t, ranged over %t; kept %t", i, found, seen[want], kept)
+		}
+	}
+	if x.size != 500 || len(seen) != 500 {
+		t.Errorf("%d accounts, and %d to range over, want 500", x.size, len(seen))
+	}
+}
+
+// TestRaceForTheLast: of callers at once for what is left of several accounts, as many get it as it suffices for.
+func TestRaceForTheLast(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		s := new(store.Memory)
+		p := New(s, "process")
+		var got atomic.Int64
+		var all sync.WaitGroup
+		holds := make([]Hold, 32)
+		for i := range holds {
+			postings := []Posting{posting("a", 1_000, 10), posting("b", 100, 10), posting("c", 2_000, 10)}
+			if i%2 == 0 {
+				postings[0], postings[1] = postings[1], postings[0]
+			}
+			all.Go(func() {
+				if p.Take(ctx, &holds[i], postings) == nil {
+					got.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if got.Load() != 10 {
+			t.Errorf("%d of 32 calls got 10 each of 100", got.Load())
+		}
+		for i := range holds {
+			holds[i].End(5)
+		}
+		if err := p.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"a", "b", "c"} {
+			if n := used(t, s, key); n != 50 {
+				t.Errorf("account %s counts %d, want 50", key, n)
+			}
+		}
+	}
+}
+
+// TestStandingWhileCallsGoOn: what is only set aside never shows as spent, at whatever moment one looks.
+func TestStandingWhileCallsGoOn(t *testing.T) {
+	t.Parallel()
+	p := New(new(store.Memory), "process")
+	defer p.kill()
+	var h Hold
+	if err := p.Take(ctx, &h, []Posting{posting("a", 1<<40, 10)}); err != nil {
+		t.Fatal(err)
+	}
+	h.End(7)
+	var all sync.WaitGroup
+	var stop atomic.Bool
+	for range 4 {
+		all.Go(func() {
+			for !stop.Load() {
+				var h Hold
+				if err := p.Take(ctx, &h, []Posting{posting("a", 1<<40, 10)}); err != nil {
+					t.Error(err)
+				}
+				h.End(0)
+			}
+		})
+	}
+	for range 10_000 {
+		if got := p.Standing(store.Account{Key: "a"}).Spent; got > 7 {
+			t.Errorf("%d are spent, want 7", got)
+			break
+		}
+	}
+	stop.Store(true)
+	all.Wait()
+	if got := p.Standing(store.Account{Key: "a"}).Spent; got != 7 {
+		t.Errorf("%d are spent in the end, want 7", got)
 	}
 }

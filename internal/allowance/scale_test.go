@@ -105,8 +105,8 @@ func (f *fleet) process(name string, start time.Time) {
 	all.Wait()
 	if died.Load() {
 		p.mu.Lock()
-		for _, a := range p.accounts {
-			f.dead.Add(a.free())
+		for a := range p.accounts.all() {
+			f.dead.Add(a.free.Load())
 		}
 		p.mu.Unlock()
 		p.kill()

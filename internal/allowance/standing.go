@@ -21,15 +21,14 @@ type Standing struct {
 
 // hear takes over how an account stands; mu is held.
 func (p *Pool) hear(a *account, b store.Balance, at time.Time) {
-	own := a.free() + a.spent
-	a.others, a.clients, a.at = max(0, b.Used-own), b.Clients, at
-	p.heard(a.counter, a.Window, a.standing().Spent)
+	a.others, a.clients, a.at = max(0, b.Used-a.own()), b.Clients, at
+	p.heard(*a.counter.Load(), a.Window, a.standing().Spent)
 }
 
 // standing is how the account stands as far as the store has said.
 func (a *account) standing() Standing {
 	return Standing{
-		Spent: store.Add(a.others, a.spent-a.held), Free: max(0, a.limit-store.Add(a.others, a.spent)),
+		Spent: store.Add(a.others, a.booked()), Free: max(0, a.limit.Load()-store.Add(a.others, a.own()-a.free.Load())),
 		Clients: a.clients, At: a.at,
 	}
 }
@@ -39,7 +38,7 @@ func (a *account) standing() Standing {
 func (p *Pool) Standing(of store.Account) Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.accounts[of]
+	a := p.accounts.find(&of)
 	if a == nil || a.at.IsZero() {
 		return Standing{}
 	}
@@ -73,7 +72,7 @@ func (p *Pool) standings(all []Standing, of []Posting, balances []store.Balance)
 	defer p.mu.Unlock()
 	at := time.Now().Add(p.ahead)
 	for i, b := range balances {
-		a := p.accounts[of[i].Account]
+		a := p.accounts.find(&of[i].Account)
 		if a == nil {
 			all = append(all, Standing{Spent: b.Used, Free: max(0, of[i].Cap-b.Used), Clients: b.Clients, At: at})
 			continue
