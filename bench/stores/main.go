@@ -213,7 +213,11 @@ func print(results []result) {
 		if r.How == "the server's simplest write" {
 			base = r.PerSecond
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%s\t%s\t%.2f\t\n", r.Store, r.How, r.Goroutines, r.PerSecond, r.P50, r.P99, r.P999, r.PerSecond/base)
+		ratio := "" // to nothing, where there is no server
+		if base > 0 {
+			ratio = fmt.Sprintf("%.2f", r.PerSecond/base)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%s\t%s\t%s\t\n", r.Store, r.How, r.Goroutines, r.PerSecond, r.P50, r.P99, r.P999, ratio)
 	}
 	check(table.Flush())
 }
