@@ -190,17 +190,17 @@ func (s *Store) call(ctx context.Context, function string, keys []string, args .
 	return reader{values: values}, nil
 }
 
-// load puts the library on the server or, in a cluster, on every server that takes writes.
+// load puts the library on the server that has the store's keys. In a cluster that is one of the masters: the others may be
+// down, and are brought it when a root of theirs needs it, as is one that takes over keys or comes back without it.
 func (s *Store) load(ctx context.Context) error {
-	load := func(ctx context.Context, server interface {
-		FunctionLoadReplace(context.Context, string) *redis.StringCmd
-	}) error {
-		return server.FunctionLoadReplace(ctx, library).Err()
-	}
 	if cluster, ok := s.client.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error { return load(ctx, server) })
+		master, err := cluster.MasterForKey(ctx, s.root)
+		if err != nil {
+			return err
+		}
+		return master.FunctionLoadReplace(ctx, library).Err()
 	}
-	return load(ctx, s.client)
+	return s.client.FunctionLoadReplace(ctx, library).Err()
 }
 
 // readError gives an error of the library its type, and marks every other as one by which the store cannot answer.

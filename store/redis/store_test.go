@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,11 @@ func server(t testing.TB) (*redis.Client, func() string) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
+	return client, rootsOn(t, client)
+}
+
+// rootsOn gives roots on a server that are dropped when the test ends.
+func rootsOn(t testing.TB, client *redis.Client) func() string {
 	prefix := fmt.Sprintf("farebox-test-%d-%d", os.Getpid(), time.Now().UnixNano())
 	t.Cleanup(func() {
 		keys := client.Scan(ctx, 0, "{"+prefix+"*", 1000).Iterator()
@@ -41,7 +47,24 @@ func server(t testing.TB) (*redis.Client, func() string) {
 		}
 	})
 	var roots atomic.Int64
-	return client, func() string { return fmt.Sprintf("%s-%d", prefix, roots.Add(1)) }
+	return func() string { return fmt.Sprintf("%s-%d", prefix, roots.Add(1)) }
+}
+
+// onEach runs a test on Redis and, where it is there, on Valkey.
+func onEach(t *testing.T, test func(t *testing.T, client *redis.Client, root func() string)) {
+	t.Run("redis", func(t *testing.T) {
+		client, root := server(t)
+		test(t, client, root)
+	})
+	const valkey = "valkey-server"
+	if _, err := exec.LookPath(valkey); err != nil {
+		t.Logf("%s is not there", valkey)
+		return
+	}
+	t.Run("valkey", func(t *testing.T) {
+		s := startServer(t, valkey)
+		test(t, s.client, rootsOn(t, s.client))
+	})
 }
 
 func newStore(t testing.TB, client redis.UniversalClient, root string) *redisstore.Store {
@@ -63,8 +86,9 @@ func setUp(t testing.TB, client redis.UniversalClient, root string) *redisstore.
 }
 
 func TestStore(t *testing.T) {
-	client, root := server(t)
-	storetest.Run(t, func(t *testing.T) store.Store { return setUp(t, client, root()) })
+	onEach(t, func(t *testing.T, client *redis.Client, root func() string) {
+		storetest.Run(t, func(t *testing.T) store.Store { return setUp(t, client, root()) })
+	})
 }
 
 func TestBadOptions(t *testing.T) {
@@ -81,8 +105,9 @@ func ask(limit, granted, need int64) []store.Line {
 }
 
 // TestEmptyServer: a server without any record of the store is not one where nothing was spent.
-func TestEmptyServer(t *testing.T) {
-	client, root := server(t)
+func TestEmptyServer(t *testing.T) { onEach(t, emptyServer) }
+
+func emptyServer(t *testing.T, client *redis.Client, root func() string) {
 	name := root()
 	s := newStore(t, client, name)
 	var lost *store.LostError
@@ -132,8 +157,9 @@ func TestEmptyServer(t *testing.T) {
 }
 
 // TestLibraryIsLoaded: a server that was restarted has no functions until somebody brings them.
-func TestLibraryIsLoaded(t *testing.T) {
-	client, root := server(t)
+func TestLibraryIsLoaded(t *testing.T) { onEach(t, libraryIsLoaded) }
+
+func libraryIsLoaded(t *testing.T, client *redis.Client, root func() string) {
 	s := setUp(t, client, root())
 	if err := client.FunctionFlush(ctx).Err(); err != nil {
 		t.Fatal(err)
@@ -144,8 +170,9 @@ func TestLibraryIsLoaded(t *testing.T) {
 }
 
 // TestKeysExpire: what belongs to a window goes with it, and what does not stays.
-func TestKeysExpire(t *testing.T) {
-	client, root := server(t)
+func TestKeysExpire(t *testing.T) { onEach(t, keysExpire) }
+
+func keysExpire(t *testing.T, client *redis.Client, root func() string) {
 	name := root()
 	s := setUp(t, client, name)
 	now := time.Now()
