@@ -91,6 +91,18 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestBranch: a root and a leaf under hash tags of their own, as they are in two slots of a cluster or on two servers.
+func TestBranch(t *testing.T) {
+	client, root := server(t)
+	storetest.Run(t, func(t *testing.T) store.Store {
+		b, err := store.NewBranch("branch", setUp(t, client, root()), setUp(t, client, root()), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+}
+
 func TestBadOptions(t *testing.T) {
 	if _, err := redisstore.New(nil, ""); err == nil {
 		t.Error("no client: taken")
