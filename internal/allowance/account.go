@@ -30,6 +30,7 @@ type account struct {
 	filled                  time.Time // when the last grant came
 	used                    time.Time // as of the last beat
 	stale                   bool      // returned or over have changed since the store heard of them
+	doubt                   bool      // a message that named it was not answered: more may have been granted
 	others                  int64     // what others have spent or borrowed, as the store last said: see hear
 	clients                 int
 	at                      time.Time

@@ -1,9 +1,6 @@
 package allowance
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // startBeat looks at what is idle a while from now; mu is held.
 func (p *Pool) startBeat() {
@@ -13,13 +10,17 @@ func (p *Pool) startBeat() {
 	}
 }
 
-// ensureBeat is startBeat, for those who do not hold mu.
+// ensureBeat is startBeat, for those who do not hold mu. Once the pool is closed what has come free goes back at once.
 func (p *Pool) ensureBeat() {
-	if p.beating.Load() || p.closed.Load() {
+	if p.beating.Load() && !p.closed.Load() {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed.Load() {
+		p.handBack()
+		return
+	}
 	p.startBeat()
 }
 
@@ -60,42 +61,4 @@ func (p *Pool) giveBack(a *account) {
 	a.returned += a.free.Swap(0)
 	a.chunk.Store(0)
 	p.mark(a)
-}
-
-// Close returns everything that is free and ends the pool: it grants nothing any more. What is still held stays spent at
-// the store, which stays open. ctx bounds it. A second Close does nothing.
-func (p *Pool) Close(ctx context.Context) error {
-	p.mu.Lock()
-	if p.closed.Swap(true) {
-		p.mu.Unlock()
-		return nil
-	}
-	if p.beat != nil {
-		p.beat.Stop()
-	}
-	for f := p.flight.Load(); f != nil; f = p.flight.Load() {
-		p.mu.Unlock()
-		select {
-		case <-f.ended:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		p.mu.Lock()
-	}
-	current := time.Now().Add(p.ahead).UnixNano()
-	f := &flight{}
-	for a := range p.accounts.all() {
-		if a.free.Load() > 0 && a.Window.Holds(current) {
-			p.giveBack(a)
-		}
-		if a.stale {
-			f.add(a, a.line())
-		}
-	}
-	p.mu.Unlock()
-	if len(f.lines) == 0 {
-		return nil
-	}
-	_, err := p.store.Sync(ctx, p.client, f.lines)
-	return err
 }

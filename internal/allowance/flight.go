@@ -94,7 +94,11 @@ func (p *Pool) refill(h *Hold) {
 
 // tell tells the store, in the background, of what has changed; mu is held.
 func (p *Pool) tell() {
-	if len(p.stale) == 0 || p.flight.Load() != nil || p.closed.Load() {
+	if p.closed.Load() {
+		p.handBack()
+		return
+	}
+	if len(p.stale) == 0 || p.flight.Load() != nil {
 		return // a message under way brings the next one with it
 	}
 	f := &flight{ended: make(chan struct{})}
@@ -116,7 +120,7 @@ func (p *Pool) send(f *flight) {
 		defer p.mu.Unlock()
 		p.answered(f, sent, &reply, err)
 		p.flight.Store(nil)
-		p.startBeat()
+		p.goOn(f)
 		close(f.ended)
 		if err == nil {
 			p.tell()
@@ -133,6 +137,9 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 			p.forget(f, wrong)
 		}
 		f.err = unavailable(err)
+		for _, a := range f.accounts {
+			a.doubt = true
+		}
 		if f.hold == nil {
 			p.warn(err)
 		}
@@ -150,6 +157,7 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 		a.granted += brought
 		a.chunk.Store(max(brought, a.chunk.Load()/2))
 		a.recalled.Store(got.Recall)
+		a.doubt = false
 		a.filled = now
 		if granted {
 			a.begun.Add(f.lacks[i])

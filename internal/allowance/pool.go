@@ -4,7 +4,6 @@ package allowance
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,9 +28,10 @@ type Pool struct {
 	beating  atomic.Bool            // beat is under way
 	closed   atomic.Bool
 
-	stale []*account    // whose sums the store does not know yet
-	ahead time.Duration // of the store's clock over this process's
-	beat  *time.Timer   // until the next look at what is idle
+	stale   []*account    // whose sums the store does not know yet
+	ahead   time.Duration // of the store's clock over this process's
+	beat    *time.Timer   // until the next look at what is idle
+	retries int           // of messages, since it was closed
 }
 
 // Posting asks to set an amount aside on an account.
@@ -162,8 +162,6 @@ func (p *Pool) Take(ctx context.Context, h *Hold, postings []Posting) error {
 	}
 }
 
-var errClosed = errors.Join(errors.New("the meter is closed"), store.ErrUnavailable)
-
 // takeFree takes from what is at hand, if it suffices. It waits for nobody.
 func (p *Pool) takeFree(h *Hold, postings []Posting) bool {
 	if p.closed.Load() {
@@ -202,7 +200,7 @@ func (p *Pool) ask(h *Hold, postings []Posting) (f *flight, mine bool, err error
 	defer p.mu.Unlock()
 	switch {
 	case p.closed.Load():
-		return nil, false, errClosed
+		return nil, false, ErrClosed
 	case p.takeFree(h, postings) || p.takeObserved(h, postings):
 		p.refill(h)
 		p.tell()

@@ -92,6 +92,8 @@ func TestNeverMoreThanTheCap(t *testing.T) {
 func (p *Pool) kill() {
 	p.mu.Lock()
 	p.closed.Store(true)
+	p.accounts = index{}
+	p.accounts.init()
 	if p.beat != nil {
 		p.beat.Stop()
 	}
