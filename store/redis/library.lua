@@ -157,8 +157,10 @@ local function holds(h) return less(h.returned, h.granted) end
 -- change replaces where the client stands, and moves what counts as spent by the difference.
 local function change(l, new)
   local old = l.has
-  l.window_used = add(sub(l.window_used, held(old)), held(new))
-  l.used = add(sub(l.used, held(old)), held(new))
+  local was, is = held(old), held(new)
+  local more, fewer = sub(is, was), sub(was, is) -- one is zero; a correction may have left less than what was held
+  l.window_used = sub(add(l.window_used, more), fewer)
+  l.used = sub(add(l.used, more), fewer)
   if holds(old) ~= holds(new) then l.clients = l.clients + (holds(new) and 1 or -1) end
   l.has = new
 end

@@ -115,6 +115,7 @@ var mysqlText = regexp.MustCompile(`VARCHAR\(\d+\)|\bTEXT\b`)
 // and its TEXT is short; it alone has no indexes that are made where there are none.
 func (d Dialect) adapt(statement string) string {
 	if d != MySQL {
+		statement = strings.ReplaceAll(statement, "VARBINARY(", "VARCHAR(")
 		return strings.Replace(statement, "CREATE INDEX ", "CREATE INDEX IF NOT EXISTS ", 1)
 	}
 	return mysqlText.ReplaceAllStringFunc(statement, func(kind string) string {

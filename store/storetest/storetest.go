@@ -35,9 +35,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"Context":          contexts,
 		"Closed":           closed,
 		"ManyClients":      manyClients,
+		"WantedInAdvance":  wantedInAdvance,
+		"ExactNames":       exactNames,
+		"NoLines":          noLines,
 		"ManyAccounts":     manyAccounts,
 		"CorrectedAtOnce":  correctedAtOnce,
 		"BalancesOfNobody": balancesOfNobody,
+		"Faults":           faults,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -62,7 +66,7 @@ func amend(a store.Account, amount int64) store.Correction {
 	return store.Correction{Account: a, Amount: amount}
 }
 
-func mustSync(t testing.TB, s store.Store, client string, lines ...store.Line) store.Reply {
+func mustSync(t failer, s store.Store, client string, lines ...store.Line) store.Reply {
 	t.Helper()
 	reply, err := s.Sync(ctx, client, lines)
 	if err != nil {
@@ -141,6 +145,47 @@ func capIsExact(t *testing.T, s store.Store) {
 	mustGrant(t, s, "client 5", store.Line{Account: a, Cap: 5, Granted: 1}) // who needs nothing is refused nothing
 }
 
+// wantedInAdvance: what is wanted beyond the need is granted at most as far as the cap leaves it.
+func wantedInAdvance(t *testing.T, s store.Store) {
+	a := total("a")
+	sum := int64(0)
+	for i := range 5 {
+		client := fmt.Sprint("client ", i)
+		sum += mustGrant(t, s, client, store.Line{Account: a, Cap: 100, Need: 1, Want: 1000}).Lines[0].Granted
+		wantUsed(t, s, a, sum)
+		if sum > 100 {
+			t.Fatalf("granted %d of 100", sum)
+		}
+	}
+	reply := mustGrant(t, s, "client 5", store.Line{Account: a, Cap: sum, Want: 1000})
+	if reply.Lines[0].Granted != 0 {
+		t.Errorf("granted %d where nothing was left, and nothing needed", reply.Lines[0].Granted)
+	}
+}
+
+// exactNames: keys and clients whose names differ in anything are different ones.
+func exactNames(t *testing.T, s store.Store) {
+	names := []string{"a", "A", "a ", " a", "a/", "ä", "a\u0308", "Ä", "a%", "a_", "a'b", `a"b`, "ß", "ss", "日", "a:b", "a b"}
+	for i, name := range names {
+		mustGrant(t, s, "one", ask(total(name), 100, int64(i+1)))
+	}
+	for i, name := range names {
+		wantUsed(t, s, total(name), int64(i+1))
+	}
+	for i, name := range names {
+		if reply := mustGrant(t, s, name, ask(total("shared"), 1000, int64(i+1))); reply.Lines[0].Granted != int64(i+1) {
+			t.Errorf("client %q has %d, and was granted %d", name, reply.Lines[0].Granted, i+1)
+		}
+	}
+}
+
+// noLines: a message about nothing says what time it is.
+func noLines(t *testing.T, s store.Store) {
+	if reply := mustSync(t, s, "one"); reply.Refused >= 0 || reply.Now.IsZero() {
+		t.Errorf("a message without lines: %+v", reply)
+	}
+}
+
 // repeated: the same message again, late or at once, grants nothing more.
 func repeated(t *testing.T, s store.Store) {
 	a := total("a")
@@ -215,7 +260,7 @@ func largeAmounts(t *testing.T, s store.Store) {
 }
 
 // hours are windows around the store's time: the one that holds it, and the one that would after it.
-func hours(t testing.TB, s store.Store) (now time.Time, window func(start, end time.Duration) store.Window) {
+func hours(t failer, s store.Store) (now time.Time, window func(start, end time.Duration) store.Window) {
 	now = mustSync(t, s, "clock", store.Line{Account: total("clock"), Cap: 1}).Now
 	return now, func(start, end time.Duration) store.Window {
 		w := store.Window{Start: now.Add(start).UnixNano(), End: now.Add(end).UnixNano()}
