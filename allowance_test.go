@@ -151,11 +151,16 @@ func TestStoreAway(t *testing.T) {
 func TestStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	p := dimeProvider(t)
-	ctx := newDeadline()
-	client := newClient(t, openAIAt(p), dime(), farebox.WithStore(hanging{asked: ctx.pass}), farebox.WithBudget(farebox.Budget{Name: "total", Cap: farebox.Dollars(1)}))
-	err := callDime(client, ctx)
+	ctx, end := newDeadline(), make(chan struct{})
+	defer close(end)
+	client, err := farebox.New(openAIAt(p), dime(), farebox.WithStore(hanging{asked: ctx.pass, end: end}), farebox.WithBudget(farebox.Budget{Name: "total", Cap: farebox.Dollars(1)}))
+	must(t, err)
+	err = callDime(client, ctx)
 	if !errors.Is(err, farebox.ErrStoreUnavailable) || !errors.Is(err, context.DeadlineExceeded) || len(p.requests()) != 0 {
 		t.Errorf("with a store that hangs: %v", err)
+	}
+	if err := client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) { // nobody knows whether it granted anything
+		t.Errorf("Close: %v", err)
 	}
 }
 
@@ -163,12 +168,17 @@ func TestStoreThatHangs(t *testing.T) {
 type hanging struct {
 	store.Store
 	asked func()
+	end   <-chan struct{}
 }
 
 func (s hanging) Sync(ctx context.Context, _ string, lines []store.Line) (store.Reply, error) {
 	if len(lines) > 0 {
 		s.asked()
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-s.end:
+			return store.Reply{}, store.ErrUnavailable
+		}
 	}
 	return store.Reply{}, ctx.Err()
 }
