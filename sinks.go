@@ -76,19 +76,30 @@ func endLastLine(file *os.File) error {
 }
 
 // Receipt appends a line.
-func (f *LineFile) Receipt(r Receipt) error { return f.append(LedgerEntry{Receipt: &r}) }
-
-// Adjustment appends a line.
-func (f *LineFile) Adjustment(a Adjustment) error { return f.append(LedgerEntry{Adjustment: &a}) }
-
-func (f *LineFile) append(line LedgerEntry) error {
-	data, err := json.Marshal(line)
+func (f *LineFile) Receipt(r Receipt) error {
+	line, err := r.AppendJSON(append(make([]byte, 0, 1024), receiptLine...))
 	if err != nil {
 		return err
 	}
+	return f.append(append(line, "}\n"...))
+}
+
+// receiptLine is how the line of a receipt begins.
+const receiptLine = `{"receipt":`
+
+// Adjustment appends a line.
+func (f *LineFile) Adjustment(a Adjustment) error {
+	line, err := json.Marshal(LedgerEntry{Adjustment: &a})
+	if err != nil {
+		return err
+	}
+	return f.append(append(line, '\n'))
+}
+
+func (f *LineFile) append(line []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, err := f.file.Write(append(data, '\n')); err != nil {
+	if _, err := f.file.Write(line); err != nil {
 		return err
 	}
 	if f.fsync {
