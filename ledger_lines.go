@@ -32,12 +32,15 @@ var errNoEntry = errors.New("neither a receipt nor an adjustment")
 
 // ReadLedger iterates over what a [LineFile] has written, line by line, in memory that does not grow with it. A line that
 // cannot be read yields a [LineError], and the next goes on; any other error is the reader's, and the last.
-func ReadLedger(r io.Reader) iter.Seq2[LedgerEntry, error] {
+func ReadLedger(r io.Reader) iter.Seq2[LedgerEntry, error] { return readEntries(r, nil) }
+
+// readEntries reads the lines that are wanted; nil wants all.
+func readEntries(r io.Reader, want func(line []byte) bool) iter.Seq2[LedgerEntry, error] {
 	return func(yield func(LedgerEntry, error) bool) {
 		reader := bufio.NewReaderSize(r, 1<<16)
 		for n := 1; ; n++ {
 			line, err := reader.ReadBytes('\n')
-			if line = bytes.TrimSpace(line); len(line) > 0 {
+			if line = bytes.TrimSpace(line); len(line) > 0 && (want == nil || want(line)) {
 				entry, bad := readEntry(line)
 				if bad != nil {
 					bad = &LineError{Line: n, Err: bad}

@@ -2,6 +2,7 @@ package farebox
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"time"
@@ -34,6 +35,35 @@ func (c *Catalog) Reprice(receipts iter.Seq[Receipt], asOf time.Time) iter.Seq[R
 			}
 		}
 	}
+}
+
+// RepriceLedger is [Catalog.Reprice] for the receipts of a ledger that a filter selects, at the usage that was learned last. It
+// ends at the first error, which is the ledger's.
+func (c *Catalog) RepriceLedger(ctx context.Context, ledger LedgerReader, filter Filter, asOf time.Time) iter.Seq2[Repriced, error] {
+	return func(yield func(Repriced, error) bool) {
+		for record, err := range ledger.Records(ctx, filter) {
+			if err != nil {
+				yield(Repriced{}, err)
+				return
+			}
+			if !yield(c.repriceRecord(&record, asOf), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Catalog) repriceRecord(record *Record, asOf time.Time) Repriced {
+	r := record.Receipt
+	if learned := record.learnedUsage(); learned != nil {
+		r.Usage, r.Iterations = *learned, nil
+		if r.Source == Held {
+			r.Source = Computed // it is known by now what it consumed
+		}
+	}
+	repriced := c.reprice(r, asOf)
+	repriced.Receipt = record.Receipt
+	return repriced
 }
 
 func (c *Catalog) reprice(r Receipt, asOf time.Time) Repriced {

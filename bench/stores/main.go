@@ -3,6 +3,11 @@
 // internal packages: what it measures is one.
 //
 //	FAREBOX_REDIS_URL=… FAREBOX_POSTGRES_URL=… go run . [-seconds 2] [-json]
+//
+// With -ledger it measures the ledger of store/sql instead: how many receipts a second SQLite and PostgreSQL take, beside bare
+// rows that are inserted directly, and how long questions about them take. The database is made in -folder and deleted.
+//
+//	FAREBOX_POSTGRES_URL=… go run . -ledger [-receipts 10000000] [-folder DIR]
 package main
 
 import (
@@ -44,10 +49,17 @@ type result struct {
 func main() {
 	seconds := flag.Float64("seconds", 2, "how long each measurement takes")
 	asJSON := flag.Bool("json", false, "print JSON")
+	ledger := flag.Bool("ledger", false, "measure the ledger of store/sql")
+	receipts := flag.Int("receipts", 10_000_000, "with -ledger, how many are written; PostgreSQL gets a million at most")
+	parent := flag.String("folder", os.TempDir(), "where files are made, and deleted")
 	flag.Parse()
-	folder, err := os.MkdirTemp("", "farebox-bench")
+	folder, err := os.MkdirTemp(*parent, "farebox-bench")
 	check(err)
 	defer func() { _ = os.RemoveAll(folder) }()
+	if *ledger {
+		benchLedger(*receipts, folder)
+		return
+	}
 
 	var results []result
 	duration := time.Duration(*seconds * float64(time.Second))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ import (
 // ledgerCommand looks after receipts.
 type ledgerCommand struct {
 	Export exportCommand `cmd:"" help:"Write receipts as CSV, JSON Lines or Parquet."`
-	Verify verifyCommand `cmd:"" help:"Check that a file of receipts is whole and adds up."`
+	Verify verifyCommand `cmd:"" help:"Check that receipts are whole and add up."`
 }
 
 // exportCommand writes receipts in another form.
@@ -32,7 +31,7 @@ type exportCommand struct {
 	Output string `help:"File to write, which must not exist; standard output if there is none." short:"o" placeholder:"FILE"`
 }
 
-// exported is a receipt as a row. Money is dollars: exact decimals in CSV and JSON, whole numbers of 1e-12 dollars declared
+// exported is a receipt as a row: Cost is the receipt's, Adjusted what it came to by all that was learned later. Money is dollars: exact decimals in CSV and JSON, whole numbers of 1e-12 dollars declared
 // as a decimal in Parquet.
 type exported struct {
 	ID           string    `parquet:"id"`
@@ -53,16 +52,19 @@ type exported struct {
 	Source       string    `parquet:"source"`
 	ErrorType    string    `parquet:"error_type"`
 	Tags         string    `parquet:"tags,json"`
+	Adjusted     int64     `parquet:"adjusted,decimal(12:18)"`
 
-	cost farebox.Money
+	cost, adjusted farebox.Money
 }
 
 var exportedColumns = []string{
 	"id", "call_id", "attempt", "start", "duration_ms", "endpoint", "key", "operation", "model_asked", "model", "upstream",
 	"status", "input_tokens", "output_tokens", "cost", "source", "error_type", "tags",
+	"adjusted",
 }
 
-func newExported(r *farebox.Receipt) (exported, error) {
+func newExported(record *farebox.Record) (exported, error) {
+	r := &record.Receipt
 	tags, err := json.Marshal(r.Tags)
 	if r.Tags == nil {
 		tags = []byte("{}")
@@ -71,27 +73,29 @@ func newExported(r *farebox.Receipt) (exported, error) {
 		ID: r.ID, CallID: r.CallID, Attempt: int64(r.Attempt), Start: r.Start.UTC(), DurationMS: r.Duration.Milliseconds(),
 		Endpoint: r.Endpoint, Key: r.KeyLabel, Operation: r.Operation, ModelAsked: r.ModelAsked, Model: r.Model, Upstream: r.Upstream,
 		Status: int64(r.Status), InputTokens: r.Usage.InputTokens(), OutputTokens: r.Usage.OutputTokens(),
-		Source: string(r.Source), ErrorType: r.ErrorType, Tags: string(tags), cost: r.Cost,
+		Source: string(r.Source), ErrorType: r.ErrorType, Tags: string(tags), cost: r.Cost, adjusted: record.Cost(),
 	}, err
 }
 
 // cells are the row in the order of the columns.
 func (e *exported) cells() []string {
 	cost, _ := e.cost.AppendText(nil)
+	adjusted, _ := e.adjusted.AppendText(nil)
 	return []string{
 		e.ID, e.CallID, strconv.FormatInt(e.Attempt, 10), e.Start.Format(time.RFC3339Nano), strconv.FormatInt(e.DurationMS, 10),
 		e.Endpoint, e.Key, e.Operation, e.ModelAsked, e.Model, e.Upstream, strconv.FormatInt(e.Status, 10),
 		strconv.FormatInt(e.InputTokens, 10), strconv.FormatInt(e.OutputTokens, 10), string(cost), e.Source, e.ErrorType, e.Tags,
+		string(adjusted),
 	}
 }
 
-// picodollars is the cost in 1e-12 dollars.
-func (e *exported) picodollars() (int64, error) {
-	text, _ := e.cost.AppendText(nil)
+// picodollars is an amount of the row in 1e-12 dollars.
+func (e *exported) picodollars(amount farebox.Money) (int64, error) {
+	text, _ := amount.AppendText(nil)
 	whole, fraction, _ := strings.Cut(string(text), ".")
 	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", max(0, 12-len(fraction))), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("receipt %s: a cost of %s does not fit a decimal of 18 digits", e.ID, e.cost)
+		return 0, fmt.Errorf("receipt %s: a cost of %s does not fit a decimal of 18 digits", e.ID, amount)
 	}
 	return n, nil
 }
@@ -122,48 +126,26 @@ func (c *exportCommand) Run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
-	for r, err := range c.receipts(ctx, o, filter) {
+	ledger, err := c.open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer ledger.close()
+	for record, err := range ledger.Records(ctx, filter) {
 		if err != nil {
 			return err
 		}
-		if err := writer.write(r); err != nil {
+		if err := writer.write(&record); err != nil {
 			return err
 		}
 	}
+	ledger.tellDamaged(o)
 	return errors.Join(writer.end(), buffered.Flush())
 }
 
-// receipts iterates over those that a filter selects, of a file or a database.
-func (f *ledgerFlags) receipts(ctx context.Context, o *output, filter farebox.Filter) iter.Seq2[*farebox.Receipt, error] {
-	return func(yield func(*farebox.Receipt, error) bool) {
-		ledger, closeLedger, err := f.openDatabase(ctx)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		if ledger != nil {
-			defer closeLedger()
-			for r, err := range ledger.Receipts(ctx, filter) {
-				if !yield(&r, err) {
-					return
-				}
-			}
-			return
-		}
-		for entry, err := range f.entries(ctx, o) {
-			if err == nil && (entry.Receipt == nil || !filter.Match(entry.Receipt)) {
-				continue
-			}
-			if !yield(entry.Receipt, err) {
-				return
-			}
-		}
-	}
-}
-
-// receiptWriter writes receipts in one form.
+// receiptWriter writes receipts, and what was learned about them, in one form.
 type receiptWriter struct {
-	write func(*farebox.Receipt) error
+	write func(*farebox.Record) error
 	end   func() error
 }
 
@@ -173,13 +155,19 @@ func newReceiptWriter(form string, to io.Writer) (*receiptWriter, error) {
 		encoder := json.NewEncoder(to)
 		encoder.SetEscapeHTML(false)
 		return &receiptWriter{
-			write: func(r *farebox.Receipt) error { return encoder.Encode(farebox.LedgerEntry{Receipt: r}) },
-			end:   func() error { return nil },
+			write: func(r *farebox.Record) error {
+				err := encoder.Encode(farebox.LedgerEntry{Receipt: &r.Receipt})
+				for i := range r.Adjustments {
+					err = errors.Join(err, encoder.Encode(farebox.LedgerEntry{Adjustment: &r.Adjustments[i]}))
+				}
+				return err
+			},
+			end: func() error { return nil },
 		}, nil
 	case "csv":
 		w := csv.NewWriter(to)
 		return &receiptWriter{
-			write: func(r *farebox.Receipt) error {
+			write: func(r *farebox.Record) error {
 				row, err := newExported(r)
 				if err != nil {
 					return err
@@ -191,10 +179,13 @@ func newReceiptWriter(form string, to io.Writer) (*receiptWriter, error) {
 	case "parquet":
 		w := parquet.NewGenericWriter[exported](to)
 		return &receiptWriter{
-			write: func(r *farebox.Receipt) error {
+			write: func(r *farebox.Record) error {
 				row, err := newExported(r)
 				if err == nil {
-					row.Cost, err = row.picodollars()
+					row.Cost, err = row.picodollars(row.cost)
+				}
+				if err == nil {
+					row.Adjusted, err = row.picodollars(row.adjusted)
 				}
 				if err == nil {
 					_, err = w.Write([]exported{row})
@@ -207,9 +198,9 @@ func newReceiptWriter(form string, to io.Writer) (*receiptWriter, error) {
 	return nil, fmt.Errorf("%w: --to %q: want csv, jsonl or parquet", errUsage, form)
 }
 
-// verifyCommand checks a file of receipts.
+// verifyCommand checks receipts.
 type verifyCommand struct {
-	Ledger string `arg:"" help:"A file of receipts, a journal's folder, or - for standard input."`
+	ledgerFlags
 }
 
 // verified is what a check has found.
@@ -218,57 +209,99 @@ type verified struct {
 	Adjustments int           `json:"adjustments"`
 	Cost        farebox.Money `json:"cost"`
 	Problems    []string      `json:"problems"`
+
+	problems int
+	days     map[string]farebox.Money
 }
 
 // maxProblems is how many problems are listed.
 const maxProblems = 100
 
-// Run checks every line.
+func (v *verified) report(format string, args ...any) {
+	if v.problems++; v.problems <= maxProblems {
+		v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Help is the long help of the command.
+func (*verifyCommand) Help() string {
+	return `Reads every receipt and every line, and adds up what they say. Of a database it checks the sums that are kept for every day too.`
+}
+
+// Run checks every receipt.
 func (c *verifyCommand) Run(ctx context.Context, o *output) error {
-	flags := ledgerFlags{Ledger: c.Ledger}
-	found := verified{Problems: []string{}}
-	problems := 0
-	report := func(format string, args ...any) {
-		if problems++; problems <= maxProblems {
-			found.Problems = append(found.Problems, fmt.Sprintf(format, args...))
-		}
-	}
-	for entry, err := range flags.entries(ctx, o) {
-		var bad *farebox.LineError
-		switch {
-		case errors.As(err, &bad):
-			report("%v", bad)
-		case err != nil:
-			return err
-		case entry.Receipt != nil:
-			found.Receipts++
-			found.Cost = found.Cost.Add(entry.Receipt.Cost)
-			if problem := problemOf(entry.Receipt); problem != "" {
-				report("receipt %s: %s", entry.Receipt.ID, problem)
-			}
-		default:
-			found.Adjustments++
-			found.Cost = found.Cost.Add(entry.Adjustment.Amount)
-		}
-	}
-	if err := c.print(o, &found, problems); err != nil {
+	filter, err := c.filter(time.Now())
+	if err != nil {
 		return err
 	}
-	if problems > 0 {
-		return fmt.Errorf("%d problems", problems)
+	ledger, err := c.open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer ledger.close()
+	found := verified{Problems: []string{}, days: map[string]farebox.Money{}}
+	ledger.damaged = func(bad *farebox.LineError) { found.report("%v", bad) }
+	for record, err := range ledger.Records(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		found.add(&record)
+	}
+	if ledger.keepsSums {
+		if err := found.compareDays(ctx, ledger, filter); err != nil {
+			return err
+		}
+	}
+	if err := c.print(o, &found); err != nil {
+		return err
+	}
+	if found.problems > 0 {
+		return fmt.Errorf("%d problems", found.problems)
 	}
 	return nil
 }
 
-func (c *verifyCommand) print(o *output, found *verified, problems int) error {
+func (v *verified) add(record *farebox.Record) {
+	v.Receipts++
+	v.Adjustments += len(record.Adjustments)
+	v.Cost = v.Cost.Add(record.Cost())
+	day := farebox.ByDay(nil)(&record.Receipt)
+	v.days[day] = v.days[day].Add(record.Cost())
+	if problem := problemOf(&record.Receipt); problem != "" {
+		v.report("receipt %s: %s", record.Receipt.ID, problem)
+	}
+}
+
+// compareDays holds the sums that a database keeps against its receipts: days of which receipts are there, but for the first,
+// of which some may have been pruned.
+func (v *verified) compareDays(ctx context.Context, ledger farebox.LedgerReader, filter farebox.Filter) error {
+	spend, err := ledger.Spend(ctx, farebox.SpendQuery{Filter: filter, By: []string{"day"}})
+	if err != nil {
+		return err
+	}
+	first := ""
+	for day := range v.days {
+		if first == "" || day < first {
+			first = day
+		}
+	}
+	for i := range spend {
+		if day := spend[i].Groups[0]; first != "" && day > first && spend[i].Cost != v.days[day] {
+			v.report("%s: receipts add up to %s, and the day's sum is %s", day, v.days[day], spend[i].Cost)
+		}
+	}
+	return nil
+}
+
+func (c *verifyCommand) print(o *output, found *verified) error {
 	if o.json {
 		return o.printJSON(found)
 	}
 	for _, problem := range found.Problems {
 		fmt.Fprintln(o.to, problem)
 	}
-	if problems > len(found.Problems) {
-		fmt.Fprintf(o.to, "… and %d more\n", problems-len(found.Problems))
+	if found.problems > len(found.Problems) {
+		fmt.Fprintf(o.to, "… and %d more\n", found.problems-len(found.Problems))
 	}
 	_, err := fmt.Fprintf(o.to, "%s receipts and %s adjustments, %s in all\n", grouped(int64(found.Receipts)), grouped(int64(found.Adjustments)), found.Cost)
 	return err

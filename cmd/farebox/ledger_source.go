@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +78,92 @@ func parseWhen(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q: want a date (2026-11-24), a time (2026-11-24T08:00:00Z), or how long ago (7d, 36h)", text)
 }
 
+// openLedger is a ledger that the command line has opened.
+type openLedger struct {
+	farebox.LedgerReader
+	keepsSums bool                     // beside the receipts, which may differ
+	damaged   func(*farebox.LineError) // told of lines that cannot be read; nil: they are counted
+	unread    int
+	close     func()
+}
+
+// open opens what is named: a database, a file, or standard input.
+func (f *ledgerFlags) open(ctx context.Context, o *output) (*openLedger, error) {
+	watch := &watch{to: o.progress}
+	database, closeDatabase, err := f.openDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if database != nil {
+		counted := &countedLedger{LedgerReader: database, watch: watch}
+		return &openLedger{LedgerReader: counted, keepsSums: true, close: closeDatabase}, nil
+	}
+	path, closeFile := f.Ledger, func() {}
+	if path == "-" {
+		if path, closeFile, err = spooled(o.stdin); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	ledger := &openLedger{close: func() { watch.end(); closeFile() }}
+	ledger.LedgerReader = &farebox.LedgerFile{
+		Path: path,
+		Progress: func(read, size int64) {
+			watch.show(func() string { return fmt.Sprintf("%3d %% of %d MB", 100*read/max(size, 1), size>>20) })
+		},
+		Damaged: func(bad *farebox.LineError) {
+			if ledger.damaged != nil {
+				ledger.damaged(bad)
+			} else {
+				ledger.unread++
+			}
+		},
+	}
+	return ledger, nil
+}
+
+// tellDamaged says that lines were passed over.
+func (l *openLedger) tellDamaged(o *output) {
+	if l.unread > 0 && o.progress != nil {
+		fmt.Fprintf(o.progress, "%d lines cannot be read and do not count: farebox ledger verify says which\n", l.unread)
+	}
+}
+
+// spooled puts what comes into a file, which can be read more than once.
+func spooled(from io.Reader) (path string, remove func(), err error) {
+	file, err := os.CreateTemp("", "farebox-*.jsonl")
+	if err != nil {
+		return "", nil, err
+	}
+	_, err = io.Copy(file, from)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", nil, errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), func() { _ = os.Remove(file.Name()) }, nil
+}
+
+// countedLedger shows how many records have been read.
+type countedLedger struct {
+	farebox.LedgerReader
+	watch *watch
+}
+
+func (l *countedLedger) Records(ctx context.Context, filter farebox.Filter) iter.Seq2[farebox.Record, error] {
+	return func(yield func(farebox.Record, error) bool) {
+		defer l.watch.end()
+		n := int64(0)
+		for record, err := range l.LedgerReader.Records(ctx, filter) {
+			n++
+			l.watch.show(func() string { return grouped(n) + " receipts" })
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
 // openDatabase opens the ledger of a database; nil where the name is not one's.
 func (f *ledgerFlags) openDatabase(ctx context.Context) (*sqlstore.Ledger, func(), error) {
 	driver, name, dialect := "", f.Ledger, sqlstore.SQLite
@@ -105,69 +190,26 @@ func (f *ledgerFlags) openDatabase(ctx context.Context) (*sqlstore.Ledger, func(
 
 func withoutName(err error, name string) string { return strings.ReplaceAll(err.Error(), name, "…") }
 
-// entries iterates over what a file holds, with progress. A journal's folder stands for its file of receipts.
-func (f *ledgerFlags) entries(ctx context.Context, o *output) iter.Seq2[farebox.LedgerEntry, error] {
-	return func(yield func(farebox.LedgerEntry, error) bool) {
-		source, size, err := f.open(o)
-		if err != nil {
-			yield(farebox.LedgerEntry{}, err)
-			return
-		}
-		defer func() { _ = source.Close() }()
-		watched := &watchedReader{source: source, size: size, to: o.progress}
-		defer watched.end()
-		for entry, err := range farebox.ReadLedger(watched) {
-			if ctx.Err() != nil {
-				yield(farebox.LedgerEntry{}, ctx.Err())
-				return
-			}
-			if !yield(entry, err) {
-				return
-			}
-		}
-	}
+// watch shows how far something has come, five times a second.
+type watch struct {
+	to    io.Writer // nil: nowhere
+	shown time.Time
+	wide  bool // something is on the line
 }
 
-func (f *ledgerFlags) open(o *output) (io.ReadCloser, int64, error) {
-	if f.Ledger == "-" {
-		return io.NopCloser(o.stdin), 0, nil
+func (w *watch) show(text func() string) {
+	if w.to == nil || time.Since(w.shown) < 200*time.Millisecond {
+		return
 	}
-	path := f.Ledger
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		path = filepath.Join(path, "receipts.jsonl")
-		info, err = os.Stat(path)
+	if !w.shown.IsZero() {
+		fmt.Fprintf(w.to, "\r%s", text())
+		w.wide = true
 	}
-	if err != nil {
-		return nil, 0, err
-	}
-	file, err := os.Open(path)
-	return file, info.Size(), err
+	w.shown = time.Now()
 }
 
-// watchedReader shows how far reading has come.
-type watchedReader struct {
-	source io.Reader
-	size   int64
-	read   int64
-	to     io.Writer // nil: nowhere
-	shown  time.Time
-}
-
-func (r *watchedReader) Read(p []byte) (int, error) {
-	n, err := r.source.Read(p)
-	r.read += int64(n)
-	if r.to != nil && r.size > 0 && time.Since(r.shown) > 200*time.Millisecond {
-		if !r.shown.IsZero() {
-			fmt.Fprintf(r.to, "\r%3d %% of %d MB", 100*r.read/r.size, r.size>>20)
-		}
-		r.shown = time.Now()
-	}
-	return n, err
-}
-
-func (r *watchedReader) end() {
-	if r.to != nil && !r.shown.IsZero() {
-		fmt.Fprint(r.to, "\r                          \r")
+func (w *watch) end() {
+	if w.wide {
+		fmt.Fprint(w.to, "\r                          \r")
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 // reportCommand says who spent what.
 type reportCommand struct {
 	ledgerFlags
-	By    []string `help:"What to add up by: model, endpoint, key, day, or the name of a tag (${default})." default:"model" placeholder:"NAME"`
+	By    []string `help:"What to add up by: model, endpoint, key, day, hour, or the name of a tag (${default})." default:"model" placeholder:"NAME"`
 	Limit int      `help:"Show so many rows of the table (${default}); 0 shows all. JSON has all." default:"25" placeholder:"N"`
 }
 
@@ -26,7 +25,7 @@ type reportRow struct {
 // Help is the long help of the command.
 func (*reportCommand) Help() string {
 	return `Adds up receipts and what was learned later about them, dearest first. Receipts are those of WithJournal's folder, of a file
-that OpenLineFile has written, or of a database that a store/sql Ledger writes to.`
+that OpenLineFile has written (compressed by gzip or not), or of a database that a store/sql Ledger writes to.`
 }
 
 // Run prints the report.
@@ -39,21 +38,30 @@ func (c *reportCommand) Run(ctx context.Context, o *output) error {
 	for i, by := range c.By {
 		groups[i] = by
 		switch by {
-		case "model", "endpoint", "key", "day":
+		case "model", "endpoint", "key", "day", "hour":
 		case "":
 			return fmt.Errorf("%w: --by: an empty name", errUsage)
 		default:
 			groups[i] = "tag:" + strings.TrimPrefix(by, "tag:")
 		}
 	}
-	totals, err := c.totals(ctx, o, filter, groups)
+	ledger, err := c.open(ctx, o)
 	if err != nil {
 		return err
 	}
-	rows := make([]reportRow, len(totals))
-	for i, total := range totals {
-		rows[i] = reportRow{Groups: map[string]string{}, Total: total.Total}
-		for j, value := range strings.SplitN(total.Group, groupSeparator, len(groups)) {
+	defer ledger.close()
+	spend, err := ledger.Spend(ctx, farebox.SpendQuery{Filter: filter, By: groups})
+	if err != nil {
+		return err
+	}
+	ledger.tellDamaged(o)
+	if len(spend) == 1 && spend[0].Attempts == 0 {
+		spend = nil // one total of nothing
+	}
+	rows := make([]reportRow, len(spend))
+	for i := range spend {
+		rows[i] = reportRow{Groups: map[string]string{}, Total: spend[i].Total}
+		for j, value := range spend[i].Groups {
 			rows[i].Groups[c.By[j]] = value
 		}
 	}
@@ -61,58 +69,6 @@ func (c *reportCommand) Run(ctx context.Context, o *output) error {
 		return o.printJSON(rows)
 	}
 	return c.print(o, rows)
-}
-
-// groupSeparator stands between the groups of a total.
-const groupSeparator = " / "
-
-func (c *reportCommand) totals(ctx context.Context, o *output, filter farebox.Filter, groups []string) ([]farebox.GroupTotal, error) {
-	ledger, closeLedger, err := c.openDatabase(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if ledger != nil {
-		defer closeLedger()
-		return ledger.Totals(ctx, filter, groups...)
-	}
-	sum := farebox.NewSummary(filter, func(r *farebox.Receipt) string { return groupOf(r, groups) })
-	unread := 0
-	for entry, err := range c.entries(ctx, o) {
-		var bad *farebox.LineError
-		switch {
-		case errors.As(err, &bad):
-			unread++
-		case err != nil:
-			return nil, err
-		case entry.Receipt != nil:
-			sum.Add(entry.Receipt)
-		default:
-			sum.Adjust(entry.Adjustment)
-		}
-	}
-	if unread > 0 && o.progress != nil {
-		fmt.Fprintf(o.progress, "%d lines cannot be read and do not count: farebox ledger verify says which\n", unread)
-	}
-	return sum.Totals(), nil
-}
-
-func groupOf(r *farebox.Receipt, groups []string) string {
-	names := make([]string, len(groups))
-	for i, group := range groups {
-		switch group {
-		case "model":
-			names[i] = farebox.ByModel(r)
-		case "endpoint":
-			names[i] = farebox.ByEndpoint(r)
-		case "key":
-			names[i] = farebox.ByKey(r)
-		case "day":
-			names[i] = farebox.ByDay(nil)(r)
-		default:
-			names[i] = r.Tags[strings.TrimPrefix(group, "tag:")]
-		}
-	}
-	return strings.Join(names, groupSeparator)
 }
 
 func (c *reportCommand) print(o *output, rows []reportRow) error {

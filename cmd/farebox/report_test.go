@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/csv"
@@ -144,21 +145,30 @@ func TestExport(t *testing.T) {
 	if code != 0 || err != nil || len(rows) != 4 || !reflect.DeepEqual(rows[0], exportedColumns) {
 		t.Fatalf("csv: exit %d, %v, %s%s", code, err, stdout, stderr)
 	}
-	if rows[1][14] != "0.000000000001" || rows[2][17] != `{"team":"ads, or so"}` {
+	if rows[1][14] != "0.000000000001" || rows[2][17] != `{"team":"ads, or so"}` || rows[2][14] != "1.5" || rows[2][18] != "0.1" {
 		t.Errorf("csv: %q", rows)
 	}
 
 	stdout, _, code = invoke(t, "ledger", "export", writeDatabase(t), "--to", "jsonl")
-	receipts, _ := someReceipts()
+	receipts, adjustment := someReceipts()
 	var back []farebox.Receipt
+	var adjusted []farebox.Adjustment
 	for entry, err := range farebox.ReadLedger(strings.NewReader(stdout)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if entry.Adjustment != nil {
+			adjusted = append(adjusted, *entry.Adjustment)
+			continue
+		}
 		back = append(back, *entry.Receipt)
 	}
-	if code != 0 || !reflect.DeepEqual(back, receipts) {
-		t.Errorf("jsonl: exit %d, %+v", code, back)
+	if code != 0 || !reflect.DeepEqual(back, receipts) || !reflect.DeepEqual(adjusted, []farebox.Adjustment{adjustment}) {
+		t.Errorf("jsonl: exit %d, %+v, %+v", code, back, adjusted)
+	}
+	var again, errs bytes.Buffer
+	if code := run(context.Background(), []string{"ledger", "export", "-", "--to", "jsonl"}, strings.NewReader(stdout), &again, &errs); code != 0 || again.String() != stdout {
+		t.Errorf("jsonl from standard input: exit %d, %s\n%s\nand not\n%s", code, errs.String(), again.String(), stdout)
 	}
 
 	path := filepath.Join(folder, "out.parquet")
@@ -166,7 +176,7 @@ func TestExport(t *testing.T) {
 		t.Fatalf("parquet: exit %d, %s", code, stderr)
 	}
 	written, err := parquet.ReadFile[exported](path)
-	if err != nil || len(written) != 3 || written[0].Cost != 1 || written[1].Cost != 1_500_000_000_000 || !written[2].Start.Equal(receipts[2].Start) {
+	if err != nil || len(written) != 3 || written[0].Cost != 1 || written[1].Cost != 1_500_000_000_000 || written[1].Adjusted != 100_000_000_000 || !written[2].Start.Equal(receipts[2].Start) {
 		t.Errorf("parquet: %+v, %v", written, err)
 	}
 	if _, stderr, code = invoke(t, "ledger", "export", folder, "-o", path); code != 1 || !strings.Contains(stderr, "exists") {
@@ -202,5 +212,27 @@ func TestVerify(t *testing.T) {
 	var found verified
 	if err := json.Unmarshal([]byte(stdout), &found); code != 1 || err != nil || len(found.Problems) != 3 {
 		t.Errorf("exit %d, %v, %s, %s", code, err, stdout, stderr)
+	}
+}
+
+// TestVerifyDatabase: a sum that is kept and is not that of its receipts is found.
+func TestVerifyDatabase(t *testing.T) {
+	t.Parallel()
+	ledger := writeDatabase(t)
+	stdout, stderr, code := invoke(t, "ledger", "verify", ledger)
+	if code != 0 || !strings.Contains(stdout, "3 receipts and 1 adjustments, $0.350000000001 in all") {
+		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+	}
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(ledger, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec("UPDATE farebox_hours SET cost_rest = cost_rest + 1"); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, code = invoke(t, "ledger", "verify", ledger)
+	if code != 1 || !strings.Contains(stdout, "2025-11-26: receipts add up to $0.35, and the day's sum is $0.350000000002") {
+		t.Errorf("a sum that is wrong: exit %d, %q", code, stdout)
 	}
 }

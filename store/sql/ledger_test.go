@@ -1,15 +1,17 @@
 package sqlstore_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/farebox-go/farebox"
 	"github.com/farebox-go/farebox/fareboxtest"
+	"github.com/farebox-go/farebox/fareboxtest/ledgertest"
 	sqlstore "github.com/farebox-go/farebox/store/sql"
 	openai "github.com/sashabaranov/go-openai"
 )
@@ -49,123 +51,180 @@ func someReceipt(i int, random *rand.Rand) farebox.Receipt {
 	return r
 }
 
-// TestLedgerAgreesWithMemory keeps the same receipts and adjustments in a database and in memory, and asks both the same
-// questions.
-func TestLedgerAgreesWithMemory(t *testing.T) {
+// TestLedger holds it against the suite that all ledgers pass. Batches are small, so that there are several.
+func TestLedger(t *testing.T) {
 	each(t, func(t *testing.T, open func(testing.TB) database) {
 		db := open(t)
-		l := db.ledger(t, sqlstore.LedgerOptions{Batch: 70, Every: 5 * time.Millisecond})
-		var memory farebox.Ledger
+		ledgertest.Run(t, func(t *testing.T, entries []farebox.LedgerEntry) farebox.LedgerReader {
+			l := db.ledger(t, sqlstore.LedgerOptions{Batch: 20 + len(entries)/10, Every: time.Millisecond})
+			db.clear(t)
+			for _, e := range entries {
+				record(t, l, e)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return l
+		})
+	})
+}
+
+func (db database) clear(t testing.TB) {
+	t.Helper()
+	for _, table := range ledgerTables {
+		mustExec(t, db, "DELETE FROM "+table)
+	}
+}
+
+var ledgerTables = []string{
+	"farebox_series", "farebox_chunks", "farebox_receipts", "farebox_adjustments", "farebox_unbooked", "farebox_hours", "farebox_days",
+}
+
+func record(t testing.TB, l *sqlstore.Ledger, e farebox.LedgerEntry) {
+	t.Helper()
+	var err error
+	if e.Receipt != nil {
+		err = l.Receipt(*e.Receipt)
+	} else {
+		err = l.Adjustment(*e.Adjustment)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLedgerCountsOnce: several ledgers write the same receipts into one database at once, some of them twice, and each counts
+// once, in the receipts as in the sums.
+func TestLedgerCountsOnce(t *testing.T) {
+	each(t, func(t *testing.T, open func(testing.TB) database) {
+		db := open(t)
+		var want farebox.Ledger
+		random := rand.New(rand.NewPCG(7, 8))
+		receipts := make([]farebox.Receipt, 300)
+		for i := range receipts {
+			receipts[i] = someReceipt(i, random)
+			want.Append(receipts[i])
+		}
+		var all sync.WaitGroup
+		for n := range 4 {
+			l := db.ledger(t, sqlstore.LedgerOptions{Batch: 50, Every: time.Millisecond, Warn: func(error) {}})
+			all.Go(func() {
+				for i := range receipts {
+					record(t, l, farebox.LedgerEntry{Receipt: &receipts[(i*(n+1)*7)%len(receipts)]})
+					if i%3 == n%3 {
+						record(t, l, farebox.LedgerEntry{Receipt: &receipts[i]})
+					}
+				}
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		agrees(t, db.ledger(t, sqlstore.LedgerOptions{}), &want)
+	})
+}
+
+// agrees compares the sums by hour and by tag, and the receipts themselves.
+func agrees(t *testing.T, got, want farebox.LedgerReader) {
+	t.Helper()
+	for _, query := range []farebox.SpendQuery{
+		{}, {By: []string{"hour", "model"}}, {By: []string{"tag:team", "day"}}, {By: []string{"hour", "tag:user"}},
+		{Filter: farebox.Filter{From: firstDay.Add(90 * time.Minute), To: firstDay.Add(50 * time.Hour)}, By: []string{"tag:team"}},
+	} {
+		g, err := got.Spend(ctx, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, _ := want.Spend(ctx, query); !reflect.DeepEqual(g, w) {
+			t.Errorf("%+v:\n got %+v\nwant %+v", query, g, w)
+		}
+	}
+	byID := map[string]string{} // as JSON, which has no clock readings
+	for record, err := range got.Records(ctx, farebox.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := byID[record.Receipt.ID]; twice {
+			t.Errorf("receipt %s is there twice", record.Receipt.ID)
+		}
+		byID[record.Receipt.ID] = asJSON(t, record)
+	}
+	n := 0
+	for record := range want.Records(ctx, farebox.Filter{}) {
+		if n++; byID[record.Receipt.ID] != asJSON(t, record) {
+			t.Errorf("got %s\nwant %s", byID[record.Receipt.ID], asJSON(t, record))
+		}
+	}
+	if len(byID) != n {
+		t.Errorf("%d receipts, want %d", len(byID), n)
+	}
+}
+
+func asJSON(t *testing.T, record farebox.Record) string {
+	t.Helper()
+	record.Receipt.Start = record.Receipt.Start.UTC()
+	text, err := json.Marshal(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestPrune: what is deleted is gone from the receipts, and stays in the sums of whole days.
+func TestPrune(t *testing.T) {
+	each(t, func(t *testing.T, open func(testing.TB) database) {
+		db := open(t)
+		l := db.ledger(t, sqlstore.LedgerOptions{Batch: 40})
 		random := rand.New(rand.NewPCG(1, 2))
 		for i := range 700 {
 			r := someReceipt(i, random)
-			memory.Append(r)
-			if err := l.Receipt(r); err != nil {
-				t.Fatal(err)
-			}
+			r.Start = firstDay.Add(time.Duration(i) * 5 * time.Minute)
+			record(t, l, farebox.LedgerEntry{Receipt: &r})
 			if i%10 == 0 {
-				a := farebox.Adjustment{Schema: 1, ReceiptID: r.ID, At: r.Start.Add(time.Hour), Amount: farebox.MustMoney("-0.000000000007"), Reason: "generation"}
-				memory.Adjust(a)
-				if err := l.Adjustment(a); err != nil {
-					t.Fatal(err)
-				}
+				record(t, l, farebox.LedgerEntry{Adjustment: &farebox.Adjustment{Schema: 1, ReceiptID: r.ID, At: r.Start, Amount: farebox.Cents(1)}})
 			}
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Receipt(farebox.Receipt{}); err == nil {
-			t.Error("a receipt after Close was taken")
-		}
-		compare(t, l, &memory)
-		pruned(t, l)
+		pruned(t, db, l)
 	})
 }
 
-func compare(t *testing.T, l *sqlstore.Ledger, memory *farebox.Ledger) {
+func pruned(t *testing.T, db database, l *sqlstore.Ledger) {
 	t.Helper()
-	groupings := map[string]farebox.Grouping{
-		"model": farebox.ByModel, "endpoint": farebox.ByEndpoint, "key": farebox.ByKey, "day": farebox.ByDay(nil),
-		"tag:team": farebox.ByTag("team"), "tag:user": farebox.ByTag("user"), "tag:none": farebox.ByTag("none"),
-	}
-	filters := []farebox.Filter{
-		{}, {From: firstDay.AddDate(0, 0, 1)}, {From: firstDay.AddDate(0, 0, 1), To: firstDay.AddDate(0, 0, 3)},
-		{From: firstDay.Add(5 * time.Hour), To: firstDay.Add(50 * time.Hour)}, {Endpoint: "openai", Model: "gpt"},
-		{KeyLabel: "key-1"}, {Tags: farebox.Tags{"team": "search"}}, {Tags: farebox.Tags{"team": "ads", "user": "ü1"}}, {Model: "nobody's"},
-	}
-	for i, filter := range filters {
-		for name, grouping := range groupings {
-			got, err := l.Totals(ctx, filter, name)
-			if err != nil {
-				t.Fatalf("filter %d by %s: %v", i, name, err)
-			}
-			if want := memory.Totals(filter, grouping); !slices.Equal(got, want) {
-				t.Errorf("filter %d by %s:\n got %+v\nwant %+v", i, name, got, want)
-			}
-		}
-		both := func(r *farebox.Receipt) string { return farebox.ByModel(r) + " / " + r.Tags["team"] }
-		got, err := l.Totals(ctx, filter, "model", "tag:team")
-		if want := memory.Totals(filter, both); err != nil || !slices.Equal(got, want) {
-			t.Errorf("filter %d by two: %v\n got %+v\nwant %+v", i, err, got, want)
-		}
-		var receipts []string
-		for r, err := range l.Receipts(ctx, filter) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			receipts = append(receipts, r.ID)
-		}
-		var want []string
-		for r := range memory.Receipts(filter) {
-			want = append(want, r.ID)
-		}
-		slices.Sort(receipts)
-		if !slices.Equal(receipts, want) {
-			t.Errorf("filter %d: %d receipts, want %d", i, len(receipts), len(want))
-		}
-	}
-	total, err := l.Totals(ctx, farebox.Filter{})
-	if err != nil || len(total) != 1 || total[0].Total != memory.Total() {
-		t.Errorf("in all %+v, %v; want %+v", total, err, memory.Total())
-	}
-	call, err := l.Call(ctx, "receipt-000101")
-	if err != nil || len(call) != 2 || call[0].CallID != "call-000050" || call[1].CallID != "call-000050" {
-		t.Errorf("a call by one of its receipts: %+v, %v", call, err)
-	}
-	for r := range memory.Receipts(farebox.Filter{}) {
-		if r.ID == call[0].ID && !reflect.DeepEqual(r, call[0]) {
-			t.Errorf("a receipt came back as %+v, and was %+v", call[0], r)
-		}
-	}
-	if _, err := l.Totals(ctx, farebox.Filter{}, "colour"); err == nil {
-		t.Error("grouped by what is not known")
-	}
-}
-
-// pruned: what is deleted is gone from the receipts, and stays in the totals of days.
-func pruned(t *testing.T, l *sqlstore.Ledger) {
-	t.Helper()
-	before, err := l.Totals(ctx, farebox.Filter{}, "day")
+	query := farebox.SpendQuery{By: []string{"day", "tag:team"}}
+	before, err := l.Spend(ctx, query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := firstDay.AddDate(0, 0, 2)
+	cut := firstDay.Add(30 * time.Hour)
 	n, err := l.Prune(ctx, cut)
-	if err != nil || n == 0 {
-		t.Fatalf("Prune: %d, %v", n, err)
+	if err != nil || n != 360 {
+		t.Fatalf("Prune: %d, %v; want 360", n, err)
 	}
 	left := 0
-	for r, err := range l.Receipts(ctx, farebox.Filter{}) {
-		if err != nil || r.Start.Before(cut) {
-			t.Fatalf("after Prune: %v, %v", r.Start, err)
+	for record, err := range l.Records(ctx, farebox.Filter{}) {
+		if err != nil || record.Receipt.Start.Before(cut) {
+			t.Fatalf("after Prune: %v, %v", record.Receipt.Start, err)
 		}
 		left++
 	}
-	if left+int(n) != 700 {
-		t.Errorf("pruned %d and left %d of 700", n, left)
+	if left != 340 {
+		t.Errorf("%d receipts are left of 700, want 340", left)
 	}
-	if after, err := l.Totals(ctx, farebox.Filter{}, "day"); err != nil || !slices.Equal(before, after) {
+	if after, err := l.Spend(ctx, query); err != nil || !reflect.DeepEqual(before, after) {
 		t.Errorf("days after Prune: %+v, %v; before: %+v", after, err, before)
+	}
+	if _, err := l.Prune(ctx, firstDay.AddDate(1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"farebox_receipts", "farebox_chunks", "farebox_adjustments"} {
+		var rows int
+		if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%s has %d rows after all was pruned, %v", table, rows, err)
+		}
 	}
 }
 
@@ -185,9 +244,9 @@ func TestLedgerWhileTheDatabaseIsAway(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	totals, err := l.Totals(ctx, farebox.Filter{})
-	if err != nil || totals[0].Attempts != 10 {
-		t.Errorf("%+v, %v; want 10 attempts", totals, err)
+	spend, err := l.Spend(ctx, farebox.SpendQuery{})
+	if err != nil || spend[0].Attempts != 10 {
+		t.Errorf("%+v, %v; want 10 attempts", spend, err)
 	}
 }
 
@@ -212,10 +271,9 @@ func TestMeterWritesToALedger(t *testing.T) {
 	if err := client.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	got, err := l.Totals(ctx, farebox.Filter{}, "tag:team")
-	want := client.Meter().Ledger().Totals(farebox.Filter{}, farebox.ByTag("team"))
-	if err != nil || !slices.Equal(got, want) || want[0].Attempts != 5 {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
+	agrees(t, l, client.Meter().Ledger())
+	if total := client.Meter().Ledger().Total(); total.Attempts != 5 {
+		t.Errorf("%d attempts, want 5", total.Attempts)
 	}
 }
 
@@ -235,7 +293,7 @@ func TestBadLedgerOptions(t *testing.T) {
 func BenchmarkLedger(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) database{"sqlite": openSQLite, "postgresql": openPostgreSQL} {
 		b.Run(name, func(b *testing.B) {
-			l := open(b).ledger(b, sqlstore.LedgerOptions{Batch: 2000, MaxWaiting: 1})
+			l := open(b).ledger(b, sqlstore.LedgerOptions{})
 			random := rand.New(rand.NewPCG(5, 6))
 			i := 0
 			for b.Loop() {

@@ -111,13 +111,25 @@ func withoutComments(text string) string {
 
 var mysqlText = regexp.MustCompile(`VARCHAR\(\d+\)|\bTEXT\b`)
 
-// adapt writes a statement of a migration in the dialect. MySQL compares text without regard to case unless told otherwise,
-// and its TEXT is short; it alone has no indexes that are made where there are none.
+var creatingIndex = regexp.MustCompile(`CREATE (UNIQUE )?INDEX `)
+
+// adapt writes a statement of a migration in the dialect. SQLite keeps a table in the order of a key that is called INTEGER, or
+// of a longer one where it is told to have no other. MySQL compares text without regard to case unless told otherwise,
+// and its TEXT and BLOB are short; it alone has no indexes that are made where there are none.
 func (d Dialect) adapt(statement string) string {
+	if d == SQLite {
+		statement = strings.Replace(statement, "BIGINT NOT NULL PRIMARY KEY", "INTEGER NOT NULL PRIMARY KEY", 1)
+	} else {
+		statement = strings.Replace(statement, ") WITHOUT ROWID", ")", 1)
+	}
+	if d == PostgreSQL {
+		statement = strings.Replace(statement, " BLOB ", " BYTEA ", 1)
+	}
 	if d != MySQL {
 		statement = strings.ReplaceAll(statement, "VARBINARY(", "VARCHAR(")
-		return strings.Replace(statement, "CREATE INDEX ", "CREATE INDEX IF NOT EXISTS ", 1)
+		return creatingIndex.ReplaceAllString(statement, "${0}IF NOT EXISTS ")
 	}
+	statement = strings.Replace(statement, " BLOB ", " MEDIUMBLOB ", 1)
 	return mysqlText.ReplaceAllStringFunc(statement, func(kind string) string {
 		return strings.Replace(kind, "TEXT", "MEDIUMTEXT", 1) + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 	})

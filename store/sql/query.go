@@ -1,240 +1,218 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
-	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/farebox-go/farebox"
 )
 
-func sortedDays(days map[dayKey]*dayTotal) []dayKey {
-	return slices.SortedFunc(maps.Keys(days), func(a, b dayKey) int {
-		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.keyLabel, b.keyLabel), cmp.Compare(a.model, b.model))
-	})
-}
+var _ farebox.LedgerReader = (*Ledger)(nil)
 
-// Totals adds up what receipts and their adjustments came to, by group, dearest first. Groups are of "model", "endpoint",
-// "key", "day" (in UTC, as 2026-11-24) and "tag:NAME"; several are told apart by " / "; none is one total of all. The error is
-// the database's, or that a group is not known.
-//
-// Where neither tags nor parts of days are asked for, it reads sums that are kept for every day.
-func (l *Ledger) Totals(ctx context.Context, filter farebox.Filter, by ...string) ([]farebox.GroupTotal, error) {
-	q, err := newTotalsQuery(l.dialect, &filter, by)
+// Spend implements [farebox.LedgerReader]. Whole hours (whole days, where tags are asked for) are read from sums that are kept;
+// only what a span has besides them, and hours by tag, is added up from receipts.
+func (l *Ledger) Spend(ctx context.Context, query farebox.SpendQuery) ([]farebox.Spend, error) {
+	timeless := query
+	timeless.From, timeless.To = time.Time{}, time.Time{} // the database looks at these
+	summary, err := farebox.NewSummary(timeless)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := l.db.QueryContext(ctx, l.dialect.bind(q.text()), q.args...)
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: %w", err)
-	}
-	var totals []farebox.GroupTotal
-	err = scanAll(rows, func() error {
-		groups := make([]sql.NullString, len(by))
-		var t farebox.GroupTotal
-		var micros, rest int64
-		into := make([]any, 0, len(by)+7)
-		for i := range groups {
-			into = append(into, &groups[i])
-		}
-		into = append(into, &t.Attempts, &t.Unpriced, &t.Unsettled, &t.InputTokens, &t.OutputTokens, &micros, &rest)
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		names := make([]string, len(by))
-		for i := range groups {
-			names[i] = groups[i].String
-			if by[i] == "day" {
-				names[i] = dayName(groups[i].String)
-			}
-		}
-		t.Group = strings.Join(names, " / ")
-		var err error
-		t.Cost, err = join(micros, rest)
-		totals = append(totals, t)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: %w", err)
-	}
-	slices.SortFunc(totals, func(a, b farebox.GroupTotal) int {
-		return cmp.Or(b.Cost.Cmp(a.Cost), cmp.Compare(a.Group, b.Group))
-	})
-	return totals, nil
-}
-
-func dayName(number string) string {
-	var day int64
-	if _, err := fmt.Sscan(number, &day); err != nil {
-		return number
-	}
-	return time.Unix(0, 0).UTC().AddDate(0, 0, int(day)).Format(time.DateOnly)
-}
-
-// totalsQuery is a query for sums: over the days, or over receipts.
-type totalsQuery struct {
-	columns, joins, where []string
-	joinArgs, args        []any
-	overDays              bool
-}
-
-func newTotalsQuery(dialect Dialect, f *farebox.Filter, by []string) (*totalsQuery, error) {
-	q := &totalsQuery{overDays: len(f.Tags) == 0 && wholeDay(f.From) && wholeDay(f.To)}
-	for _, group := range by {
-		name, isTag := strings.CutPrefix(group, "tag:")
-		column, known := map[string]string{"model": "r.model", "endpoint": "r.endpoint", "key": "r.key_label", "day": "r.day"}[group]
-		switch {
-		case isTag && name != "":
-			q.overDays = false
-			alias := fmt.Sprintf("t%d", len(q.joins))
-			q.joins = append(q.joins, "LEFT JOIN farebox_tags "+alias+" ON "+alias+".receipt_id = r.receipt_id AND "+alias+".name = ?")
-			q.joinArgs = append(q.joinArgs, cut(name, 100))
-			q.columns = append(q.columns, alias+".value")
-		case known:
-			q.columns = append(q.columns, column)
-		default:
-			return nil, fmt.Errorf("sqlstore: %q is nothing to group by: want model, endpoint, key, day or tag:NAME", group)
+	for _, p := range partsOf(query) {
+		text, args := p.query(&query)
+		if err := l.addUp(ctx, summary, text, args); err != nil {
+			return nil, fmt.Errorf("sqlstore: %w", err)
 		}
 	}
-	q.filter(f)
-	q.args = append(q.joinArgs, q.args...)
-	return q, nil
+	return summary.Spend(), nil
 }
 
-func wholeDay(t time.Time) bool { return t.UnixNano()%nanosPerDay == 0 || t.IsZero() }
+// part is a part of a span of time, and where it is added up from.
+type part struct {
+	from, to int64  // in nanoseconds
+	table    string // of sums; empty: receipts
+	unit     int64  // of the table's buckets
+	bucket   int64  // that the query tells apart; 0: none
+}
 
-// filter adds the conditions of a filter.
-func (q *totalsQuery) filter(f *farebox.Filter) {
-	add := func(condition string, values ...any) {
-		q.where = append(q.where, condition)
-		q.args = append(q.args, values...)
+// partsOf cuts a span at the buckets of the sums that can be used.
+func partsOf(q farebox.SpendQuery) []part {
+	byTag, byDay, byHour := len(q.Tags) > 0, false, false
+	for _, by := range q.By {
+		byTag = byTag || strings.HasPrefix(by, "tag:")
+		byDay = byDay || by == "day"
+		byHour = byHour || by == "hour"
+	}
+	all := part{from: firstNano, to: lastNano, table: "farebox_hours", unit: nanosPerHour}
+	if byTag {
+		all.table, all.unit = "farebox_days", nanosPerDay
 	}
 	switch {
-	case q.overDays:
-		if !f.From.IsZero() {
-			add("r.day >= ?", dayOf(f.From))
-		}
-		if !f.To.IsZero() {
-			add("r.day < ?", dayOf(f.To))
-		}
-	default:
-		if !f.From.IsZero() {
-			add("r.started_at >= ?", f.From.UnixNano())
-		}
-		if !f.To.IsZero() {
-			add("r.started_at < ?", f.To.UnixNano())
-		}
+	case byHour:
+		all.bucket = nanosPerHour
+	case byDay:
+		all.bucket = nanosPerDay
 	}
-	for column, value := range map[string]string{"endpoint": f.Endpoint, "key_label": f.KeyLabel, "model": f.Model} {
-		if value != "" {
-			add("r."+column+" = ?", value)
-		}
+	if !q.From.IsZero() {
+		all.from = nanosOf(q.From)
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Tags)) {
-		add("EXISTS (SELECT 1 FROM farebox_tags x WHERE x.receipt_id = r.receipt_id AND x.name = ? AND x.value = ?)", cut(name, 100), cut(f.Tags[name], 500))
+	if !q.To.IsZero() {
+		all.to = nanosOf(q.To)
 	}
+	receipts := all
+	receipts.table = ""
+	if byHour && byTag {
+		return []part{receipts}
+	}
+	first, last := -floor(-all.from, all.unit), floor(all.to, all.unit) // whole buckets
+	if all.from == firstNano {
+		first = floor(firstNano, all.unit)
+	}
+	if all.to == lastNano {
+		last++
+	}
+	if first >= last {
+		return []part{receipts}
+	}
+	parts := []part{all}
+	if start := first * all.unit; all.from != firstNano {
+		parts[0].from = start
+		parts = append(parts, part{from: all.from, to: start, unit: all.unit, bucket: all.bucket})
+	}
+	if end := last * all.unit; all.to != lastNano {
+		parts[0].to = end
+		parts = append(parts, part{from: end, to: all.to, unit: all.unit, bucket: all.bucket})
+	}
+	return parts
 }
 
-func (q *totalsQuery) text() string {
-	sums := "COALESCE(SUM(r.attempts), 0), COALESCE(SUM(r.unpriced), 0), COALESCE(SUM(r.unsettled), 0), " +
-		"COALESCE(SUM(r.input_tokens), 0), COALESCE(SUM(r.output_tokens), 0), COALESCE(SUM(r.cost_micros), 0), COALESCE(SUM(r.cost_rest), 0)"
-	from := " FROM farebox_days r "
-	if !q.overDays {
-		sums = "COUNT(*), COALESCE(SUM(CASE WHEN r.source = 'unpriced' THEN 1 ELSE 0 END), 0), " +
-			"COALESCE(SUM(CASE WHEN r.source IN ('estimated', 'held') THEN 1 ELSE 0 END), 0), " +
-			"COALESCE(SUM(r.input_tokens), 0), COALESCE(SUM(r.output_tokens), 0), " +
-			"COALESCE(SUM(r.cost_micros + COALESCE(a.micros, 0)), 0), COALESCE(SUM(r.cost_rest + COALESCE(a.rest, 0)), 0)"
-		from = " FROM farebox_receipts r LEFT JOIN (SELECT receipt_id, SUM(cost_micros) AS micros, SUM(cost_rest) AS rest " +
-			"FROM farebox_adjustments GROUP BY receipt_id) a ON a.receipt_id = r.receipt_id " + strings.Join(q.joins, " ")
+// The bounds of instants.
+const (
+	firstNano = -1 << 63
+	lastNano  = 1<<63 - 1
+)
+
+// query gives the sums of a part: of the receipts or the buckets in it, and of adjustments that no bucket has yet.
+func (p *part) query(q *farebox.SpendQuery) (text string, args []any) {
+	const adjusted = "0 AS n, 0 AS unpriced, 0 AS unsettled, 0 AS input, 0 AS output, SUM(a.cost_micros) AS micros, SUM(a.cost_rest) AS rest"
+	join := func(table string) string {
+		return " FROM " + table + " a JOIN farebox_receipts r ON r.receipt_id = a.receipt_id"
 	}
-	text := "SELECT " + strings.Join(append(slices.Clone(q.columns), sums), ", ") + from
-	if len(q.where) > 0 {
-		text += " WHERE " + strings.Join(q.where, " AND ")
+	var selects []string
+	add := func(sums, from, at string, unit int64) {
+		text, more := p.grouped(sums, from, at, unit)
+		selects = append(selects, text)
+		args = append(args, more...)
 	}
-	if len(q.columns) > 0 {
-		text += " GROUP BY " + strings.Join(q.columns, ", ")
+	if p.table == "" {
+		add("COUNT(*) AS n, SUM(CASE WHEN r.certainty = 2 THEN 1 ELSE 0 END) AS unpriced, SUM(CASE WHEN r.certainty = 1 THEN 1 ELSE 0 END) AS unsettled, "+
+			"SUM(r.input_tokens) AS input, SUM(r.output_tokens) AS output, SUM(r.cost_micros) AS micros, SUM(r.cost_rest) AS rest",
+			" FROM farebox_receipts r", "r.started_at", 1)
+		add(adjusted, join("farebox_adjustments"), "r.started_at", 1)
+	} else {
+		add("SUM(r.attempts) AS n, SUM(r.unpriced) AS unpriced, SUM(r.unsettled) AS unsettled, SUM(r.input_tokens) AS input, "+
+			"SUM(r.output_tokens) AS output, SUM(r.cost_micros) AS micros, SUM(r.cost_rest) AS rest", " FROM "+p.table+" r", "r.bucket", p.unit)
+		add(adjusted, join("farebox_unbooked"), "r.started_at", 1)
 	}
-	return text
+	text = "SELECT s.endpoint, s.key_label, s.model, s.tags, t.at, t.n, t.unpriced, t.unsettled, t.input, t.output, t.micros, t.rest FROM (" +
+		strings.Join(selects, " UNION ALL ") + ") t JOIN farebox_series s ON s.series_id = t.series_id"
+	where, more := ofSeries(&q.Filter)
+	return text + where, append(args, more...)
 }
 
-// Receipts iterates over the receipts that a filter selects, oldest first, as they were made: adjustments are in
-// [Ledger.Adjustments] and in Totals. It ends with an error where the database fails.
-func (l *Ledger) Receipts(ctx context.Context, filter farebox.Filter) iter.Seq2[farebox.Receipt, error] {
-	return func(yield func(farebox.Receipt, error) bool) {
-		q := &totalsQuery{}
-		q.filter(&filter)
-		text := "SELECT r.receipt FROM farebox_receipts r"
-		if len(q.where) > 0 {
-			text += " WHERE " + strings.Join(q.where, " AND ")
+// grouped sums rows of the part by series and by the bucket that is told apart. at is when a row is, in units.
+func (p *part) grouped(sums, from, at string, unit int64) (text string, args []any) {
+	bucket := "0"
+	if p.bucket > 0 {
+		bucket = fmt.Sprintf("(%s - %s %% %d)", at, at, p.bucket/unit)
+	}
+	text = "SELECT r.series_id AS series_id, MIN(" + bucket + ") AS at, " + sums + from
+	where := " WHERE "
+	if p.from != firstNano {
+		text, where, args = text+where+at+" >= ?", " AND ", append(args, p.from/unit)
+	}
+	if p.to != lastNano {
+		text, args = text+where+at+" < ?", append(args, p.to/unit)
+	}
+	text += " GROUP BY r.series_id"
+	if p.bucket > 0 {
+		text += ", " + bucket
+	}
+	if unit > 1 { // in nanoseconds
+		text = strings.Replace(text, "MIN("+bucket+")", fmt.Sprintf("MIN(%s) * %d", bucket, unit), 1)
+	}
+	return text, args
+}
+
+// ofSeries is the part of a filter that a series decides, but for tags.
+func ofSeries(f *farebox.Filter) (where string, args []any) {
+	for _, c := range []struct{ column, value string }{{"endpoint", f.Endpoint}, {"key_label", f.KeyLabel}, {"model", f.Model}} {
+		if c.value == "" {
+			continue
 		}
-		each(ctx, l, text+" ORDER BY r.started_at, r.receipt_id", q.args, yield)
-	}
-}
-
-// Adjustments iterates over what was learned later about receipts, in the order in which it was.
-func (l *Ledger) Adjustments(ctx context.Context) iter.Seq2[farebox.Adjustment, error] {
-	return func(yield func(farebox.Adjustment, error) bool) {
-		each(ctx, l, "SELECT adjustment FROM farebox_adjustments ORDER BY learned_at", nil, yield)
-	}
-}
-
-// Call is the receipts of one call's attempts, by its id or that of one of them; none where there is no such call.
-func (l *Ledger) Call(ctx context.Context, id string) ([]farebox.Receipt, error) {
-	text := "SELECT receipt FROM farebox_receipts WHERE call_id = ? OR call_id = (SELECT call_id FROM farebox_receipts WHERE receipt_id = ?) ORDER BY started_at, receipt_id"
-	var receipts []farebox.Receipt
-	var failed error
-	each(ctx, l, text, []any{id, id}, func(r farebox.Receipt, err error) bool {
-		if failed = err; err == nil {
-			receipts = append(receipts, r)
+		if where == "" {
+			where = " WHERE "
+		} else {
+			where += " AND "
 		}
-		return err == nil
-	})
-	return receipts, failed
+		where += "s." + c.column + " = ?"
+		args = append(args, text(c.value))
+	}
+	return where, args
 }
 
-// each decodes the one column of every row.
-func each[T any](ctx context.Context, l *Ledger, text string, args []any, yield func(T, error) bool) {
-	var none T
+// addUp adds what a query has found to a summary.
+func (l *Ledger) addUp(ctx context.Context, summary *farebox.Summary, text string, args []any) error {
 	rows, err := l.db.QueryContext(ctx, l.dialect.bind(text), args...)
 	if err != nil {
-		yield(none, fmt.Errorf("sqlstore: %w", err))
-		return
+		return err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var text []byte
-		var value T
-		if err := rows.Scan(&text); err != nil {
-			yield(none, fmt.Errorf("sqlstore: %w", err))
-			return
+	tags := make(map[string]farebox.Tags)
+	return scanAll(rows, func() error {
+		var like farebox.Receipt
+		var total farebox.Total
+		var encoded string
+		var at, micros, rest int64
+		err := rows.Scan(&like.Endpoint, &like.KeyLabel, &like.Model, &encoded, &at,
+			&total.Attempts, &total.Unpriced, &total.Unsettled, &total.InputTokens, &total.OutputTokens, &micros, &rest)
+		if err != nil {
+			return err
 		}
-		if err := json.Unmarshal(text, &value); err != nil {
-			yield(none, fmt.Errorf("sqlstore: a receipt that cannot be read: %w", err))
-			return
+		known, ok := tags[encoded]
+		if !ok {
+			if err := json.Unmarshal([]byte(encoded), &known); err != nil {
+				return fmt.Errorf("tags of a series: %w", err)
+			}
+			tags[encoded] = known
 		}
-		if !yield(value, nil) {
-			return
+		like.Tags, like.Start = known, time.Unix(0, at)
+		if total.Cost, err = join(micros, rest); err != nil {
+			return err
 		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(none, fmt.Errorf("sqlstore: %w", err))
-	}
+		summary.AddTotal(&like, total)
+		return nil
+	})
 }
 
-// Prune deletes receipts, and what belongs to them, of attempts before a time, and says how many. The totals of whole days
-// stay. It deletes some thousands at a time, so that writers are not kept waiting.
+// Prune deletes receipts, and what belongs to them, of attempts before a time, and says how many. The sums of whole hours, and by
+// tag of whole days, stay. It deletes some thousands at a time, so that writers are not kept waiting.
 func (l *Ledger) Prune(ctx context.Context, before time.Time) (int64, error) {
 	var deleted int64
 	for {
-		n, err := l.pruneSome(ctx, before.UnixNano())
+		n, err := l.pruneSome(ctx, nanosOf(before))
 		deleted += n
+		if err != nil {
+			return deleted, fmt.Errorf("sqlstore: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for {
+		n, err := l.pruneChunks(ctx, nanosOf(before))
 		if err != nil {
 			return deleted, fmt.Errorf("sqlstore: %w", err)
 		}
@@ -244,20 +222,11 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (int64, error) {
 	}
 }
 
+const prunedAtATime = 2000
+
 func (l *Ledger) pruneSome(ctx context.Context, before int64) (int64, error) {
-	const some = 2000
-	text := fmt.Sprintf("SELECT receipt_id FROM farebox_receipts WHERE started_at < ? ORDER BY started_at LIMIT %d", some)
-	rows, err := l.db.QueryContext(ctx, l.dialect.bind(text), before)
-	if err != nil {
-		return 0, err
-	}
-	var ids []any
-	err = scanAll(rows, func() error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	text := fmt.Sprintf("SELECT receipt_id FROM farebox_receipts WHERE started_at < ? ORDER BY started_at LIMIT %d", prunedAtATime)
+	ids, err := selectAll[any](ctx, l.db, l.dialect, text, before)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -266,11 +235,21 @@ func (l *Ledger) pruneSome(ctx context.Context, before int64) (int64, error) {
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, table := range []string{"farebox_tags", "farebox_adjustments", "farebox_receipts"} {
+	for _, table := range []string{"farebox_adjustments", "farebox_receipts"} {
 		statement := "DELETE FROM " + table + " WHERE receipt_id IN (" + list(len(ids)) + ")"
 		if _, err := tx.ExecContext(ctx, l.dialect.bind(statement), ids...); err != nil {
 			return 0, err
 		}
 	}
 	return int64(len(ids)), tx.Commit()
+}
+
+// pruneChunks deletes chunks whose receipts are all gone.
+func (l *Ledger) pruneChunks(ctx context.Context, before int64) (int, error) {
+	ids, err := selectAll[any](ctx, l.db, l.dialect, "SELECT chunk_id FROM farebox_chunks WHERE last_start < ? ORDER BY last_start LIMIT 100", before)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	_, err = l.db.ExecContext(ctx, l.dialect.bind("DELETE FROM farebox_chunks WHERE chunk_id IN ("+list(len(ids))+")"), ids...)
+	return len(ids), err
 }

@@ -26,6 +26,7 @@ var ctx = context.Background()
 type database struct {
 	*sql.DB
 	dialect sqlstore.Dialect
+	name    string // for its driver
 }
 
 var databases atomic.Int64
@@ -90,7 +91,7 @@ func connect(t testing.TB, driver, dsn string, dialect sqlstore.Dialect) databas
 	if err := db.PingContext(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return database{db, dialect}
+	return database{db, dialect, dsn}
 }
 
 func mustExec(t testing.TB, db database, statement string) {
