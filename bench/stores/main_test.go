@@ -28,3 +28,8 @@ func TestMeasure(t *testing.T) {
 		}
 	}
 }
+
+// TestBenchLedger: every receipt is written and counted, which the benchmark checks with its questions.
+func TestBenchLedger(t *testing.T) {
+	benchLedger(3000, t.TempDir())
+}
