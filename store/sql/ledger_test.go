@@ -308,3 +308,52 @@ func BenchmarkLedger(b *testing.B) {
 		})
 	}
 }
+
+// TestAdjustmentBeforeItsReceipt: it counts once, whether its receipt is there, comes later, or is pruned by then.
+func TestAdjustmentBeforeItsReceipt(t *testing.T) {
+	each(t, func(t *testing.T, open func(testing.TB) database) {
+		db := open(t)
+		r := someReceipt(1, rand.New(rand.NewPCG(1, 2)))
+		early := farebox.Adjustment{Schema: 1, ReceiptID: r.ID, At: r.Start, Amount: farebox.MustMoney("0.000000000001")}
+		write := func(entries ...farebox.LedgerEntry) *sqlstore.Ledger {
+			l := db.ledger(t, sqlstore.LedgerOptions{Every: time.Millisecond})
+			for _, e := range entries {
+				record(t, l, e)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		counts := func(what string, l *sqlstore.Ledger, want farebox.Money, waiting int) {
+			t.Helper()
+			spend, err := l.Spend(ctx, farebox.SpendQuery{By: []string{"day", "tag:team"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sum farebox.Money
+			for i := range spend {
+				sum = sum.Add(spend[i].Cost)
+			}
+			var unbooked int
+			if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM farebox_unbooked").Scan(&unbooked); err != nil {
+				t.Fatal(err)
+			}
+			if sum != want || unbooked != waiting {
+				t.Errorf("%s: %s and %d adjustments without a receipt, want %s and %d", what, sum, unbooked, want, waiting)
+			}
+		}
+		counts("alone", write(farebox.LedgerEntry{Adjustment: &early}), farebox.Money{}, 1)
+		with := r.Cost.Add(early.Amount)
+		counts("then its receipt", write(farebox.LedgerEntry{Receipt: &r}), with, 0)
+		l := write(farebox.LedgerEntry{Adjustment: &early})
+		counts("then another", l, with.Add(early.Amount), 0)
+		// As another process may leave it that has not seen the receipt yet.
+		mustExec(t, db, "INSERT INTO farebox_unbooked VALUES (5, '"+r.ID+"', 0, 1)")
+		counts("seen by questions", l, with.Add(early.Amount.Mul(2)), 1)
+		if n, err := l.Prune(ctx, r.Start.Add(time.Hour)); n != 1 || err != nil {
+			t.Fatalf("pruned %d, %v", n, err)
+		}
+		counts("pruned", l, with.Add(early.Amount.Mul(2)), 0)
+	})
+}

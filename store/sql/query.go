@@ -235,11 +235,23 @@ func (l *Ledger) pruneSome(ctx context.Context, before int64) (int64, error) {
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, table := range []string{"farebox_adjustments", "farebox_receipts"} {
+	remove := func(table string) error {
 		statement := "DELETE FROM " + table + " WHERE receipt_id IN (" + list(len(ids)) + ")"
-		if _, err := tx.ExecContext(ctx, l.dialect.bind(statement), ids...); err != nil {
-			return 0, err
-		}
+		_, err := tx.ExecContext(ctx, l.dialect.bind(statement), ids...)
+		return err
+	}
+	if err := remove("farebox_adjustments"); err != nil { // first, since SQLite lets a writer in only at its first statement
+		return 0, err
+	}
+	w, hours, days := writer{db: l.db, dialect: l.dialect}, make(map[place]sum), make(map[place]sum)
+	if err := w.book(ctx, tx, hours, days); err != nil {
+		return 0, err
+	}
+	if err := remove("farebox_receipts"); err != nil {
+		return 0, err
+	}
+	if err := w.addSums(ctx, tx, hours, days); err != nil {
+		return 0, err
 	}
 	return int64(len(ids)), tx.Commit()
 }

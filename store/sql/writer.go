@@ -178,10 +178,10 @@ func (w *writer) writeRows(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	if err := w.addSums(ctx, tx, "farebox_hours", hours); err != nil {
+	if err := w.book(ctx, tx, hours, days); err != nil {
 		return err
 	}
-	if err := w.addSums(ctx, tx, "farebox_days", days); err != nil {
+	if err := w.addSums(ctx, tx, hours, days); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -216,9 +216,7 @@ func (w *writer) writeAdjustments(ctx context.Context, tx *sql.Tx, b *batch, hou
 			unbooked.add(a.key, a.receiptID, a.costMicros, a.costRest)
 			continue
 		}
-		more := sum{costMicros: a.costMicros, costRest: a.costRest}
-		addAt(hours, place{floor(to.startedAt, nanosPerHour), to.route}, &more)
-		addAt(days, place{floor(to.startedAt, nanosPerDay), to.series}, &more)
+		to.add(hours, days, &sum{costMicros: a.costMicros, costRest: a.costRest})
 	}
 	if err := adjustments.insert(ctx, tx, w.dialect); err != nil {
 		return err
@@ -226,8 +224,52 @@ func (w *writer) writeAdjustments(ctx context.Context, tx *sql.Tx, b *batch, hou
 	return unbooked.insert(ctx, tx, w.dialect)
 }
 
+// book adds adjustments that came before their receipt to its sums, once it is there.
+func (w *writer) book(ctx context.Context, tx *sql.Tx, hours, days map[place]sum) error {
+	query := "SELECT u.adjustment_key, u.cost_micros, u.cost_rest, r.started_at, r.series_id, s.route_id FROM farebox_unbooked u " +
+		"JOIN farebox_receipts r ON r.receipt_id = u.receipt_id JOIN farebox_series s ON s.series_id = r.series_id ORDER BY u.adjustment_key"
+	rows, err := tx.QueryContext(ctx, w.dialect.bind(query))
+	if err != nil {
+		return err
+	}
+	var keys []int64
+	var homes []home
+	var amounts []sum
+	err = scanAll(rows, func() error {
+		var key int64
+		var to home
+		var more sum
+		err := rows.Scan(&key, &more.costMicros, &more.costRest, &to.startedAt, &to.series, &to.route)
+		keys, homes, amounts = append(keys, key), append(homes, to), append(amounts, more)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		result, err := tx.ExecContext(ctx, w.dialect.bind("DELETE FROM farebox_unbooked WHERE adjustment_key = ?"), key)
+		if err != nil {
+			return err
+		}
+		deleted, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if deleted > 0 { // else another process has booked it
+			homes[i].add(hours, days, &amounts[i])
+		}
+	}
+	return nil
+}
+
 // home is where a receipt counts.
 type home struct{ startedAt, series, route int64 }
+
+// add adds an adjustment to the sums that its receipt is in.
+func (h home) add(hours, days map[place]sum, more *sum) {
+	addAt(hours, place{floor(h.startedAt, nanosPerHour), h.route}, more)
+	addAt(days, place{floor(h.startedAt, nanosPerDay), h.series}, more)
+}
 
 func (w *writer) findHomes(ctx context.Context, tx *sql.Tx, part []adjustmentRow, homes map[string]home) error {
 	ids := make([]any, len(part))
@@ -258,7 +300,14 @@ func addAt(sums map[place]sum, at place, more *sum) {
 
 var sumColumns = []string{"attempts", "unpriced", "unsettled", "input_tokens", "output_tokens", "cost_micros", "cost_rest"}
 
-func (w *writer) addSums(ctx context.Context, tx *sql.Tx, table string, sums map[place]sum) error {
+func (w *writer) addSums(ctx context.Context, tx *sql.Tx, hours, days map[place]sum) error {
+	if err := w.addToTable(ctx, tx, "farebox_hours", hours); err != nil {
+		return err
+	}
+	return w.addToTable(ctx, tx, "farebox_days", days)
+}
+
+func (w *writer) addToTable(ctx context.Context, tx *sql.Tx, table string, sums map[place]sum) error {
 	var sets []string
 	for _, column := range sumColumns {
 		if w.dialect == MySQL {
