@@ -169,10 +169,14 @@ var ErrUnavailable = errors.New("store is unavailable")
 type LostError struct {
 	Key             string // the account; empty: all of them
 	Granted, Stored int64  // as the client knows, and as the store does
+	Learning        bool   // the store is recovering: it grants nothing, and takes over what clients say they were granted
 }
 
 // Error says what was lost.
 func (e *LostError) Error() string {
+	if e.Learning {
+		return "store: it has lost what it had granted, and is learning it anew from those who are alive"
+	}
 	if e.Key == "" {
 		return "store: it holds no record of having been set up, so that what was spent is not known: set it up anew, or restore it"
 	}

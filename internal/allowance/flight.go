@@ -136,6 +136,10 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 			p.setClock(sent, wrong.Now)
 			p.forget(f, wrong)
 		}
+		var lost *store.LostError
+		if errors.As(err, &lost) {
+			p.remind()
+		}
 		f.err = unavailable(err)
 		for _, a := range f.accounts {
 			a.doubt = true
@@ -176,6 +180,17 @@ func (p *Pool) answered(f *flight, sent time.Time, reply *store.Reply, err error
 		f.refusal.Free = a.free.Load()
 		if f.refusal.Others = f.refusal.Balance.Clients; a.granted > a.returned {
 			f.refusal.Others--
+		}
+	}
+}
+
+// remind tells the store all that it has granted in windows that are not over, as soon as it listens: it has lost some of it,
+// and what is spent is nowhere else; mu is held.
+func (p *Pool) remind() {
+	current := time.Now().Add(p.ahead).UnixNano()
+	for a := range p.accounts.all() {
+		if a.granted > 0 && a.Window.Holds(current) {
+			p.mark(a)
 		}
 	}
 }

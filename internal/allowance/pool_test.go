@@ -578,3 +578,53 @@ func TestStandingWhileCallsGoOn(t *testing.T) {
 		t.Errorf("%d are spent in the end, want 7", got)
 	}
 }
+
+// forgetful is a store that has lost everything, and notes what it is told.
+type forgetful struct {
+	store.Store
+	lost  atomic.Bool
+	mu    sync.Mutex
+	heard map[string]int64
+}
+
+func (s *forgetful) Sync(ctx context.Context, client string, lines []store.Line) (store.Reply, error) {
+	if !s.lost.Load() {
+		return s.Store.Sync(ctx, client, lines)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range lines {
+		s.heard[lines[i].Key] = lines[i].Granted
+	}
+	return store.Reply{}, &store.LostError{Learning: true}
+}
+
+// TestReminded: a store that has lost what it granted is told all of it, also where nothing is left at hand or asked for.
+func TestReminded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &forgetful{Store: new(store.Memory), heard: make(map[string]int64)}
+		p := New(s, "process")
+		defer func() { _ = p.Close(ctx) }()
+		for _, key := range []string{"a", "b"} {
+			var h Hold
+			if err := p.Take(ctx, &h, []Posting{posting(key, 100, 100)}); err != nil {
+				t.Fatal(err)
+			}
+			h.End(100)
+		}
+		time.Sleep(time.Minute) // nothing to say to the store
+		s.lost.Store(true)
+		var lost *store.LostError
+		if err := p.Take(ctx, new(Hold), []Posting{posting("c", 100, 1)}); !errors.As(err, &lost) {
+			t.Fatalf("a store that has lost everything: %v", err)
+		}
+		time.Sleep(time.Minute)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.heard["a"] != 100 || s.heard["b"] != 100 {
+			t.Errorf("it heard of %v", s.heard)
+		}
+		s.lost.Store(false)
+	})
+}

@@ -146,7 +146,6 @@ local function admissible(l, now, learning)
   if less(l.has.granted, l.granted) and not learning then
     return fail('LOST', text(l.granted), text(l.has.granted), l.key)
   end
-  if learning and less(ZERO, l.need) then return fail('LEARNING', '-') end
   return nil
 end
 
@@ -209,6 +208,18 @@ local function recalled(at, now)
   return at and now - tonumber(at) < RECALL_MS * 1000
 end
 
+-- learn takes over what a client says, grants it nothing, and says whether it has asked for anything.
+local function learn(lines, client)
+  local asks = false
+  for _, l in ipairs(lines) do
+    asks = asks or less(ZERO, l.need)
+    l.need, l.want = ZERO, ZERO
+    take(l)
+    save(l, client)
+  end
+  return asks
+end
+
 redis.register_function('farebox_library_sync', function(keys, args)
   local phase = state(keys[1])
   if not phase then return fail('UNSET', '-') end
@@ -218,6 +229,7 @@ redis.register_function('farebox_library_sync', function(keys, args)
     local err = admissible(l, now, phase == 'learning')
     if err then return err end
   end
+  if phase == 'learning' and learn(lines, client) then return fail('LEARNING', '-') end
   local refused = 0
   for i, l in ipairs(lines) do
     take(l)

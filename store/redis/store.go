@@ -70,9 +70,10 @@ func (s *Store) Setup(ctx context.Context) error {
 }
 
 // Recover makes the store usable again after it has lost what it knew. For the time given it grants nothing, while
-// processes that are alive tell it what they hold; take as long as the longest call may last, and at least a few seconds.
-// What was spent by processes that are gone, and granted within what was lost, stays unknown: lower the cap by it, or
-// add it with Correct.
+// processes that are alive tell it what they were granted; take as long as the longest call may last, and at least a few
+// seconds. Those that find out later than that, since they made no call until then, are refused with a [store.LostError]:
+// recover once more. What was spent by processes that are gone, and granted within what was lost, stays unknown: lower the
+// cap by it, or add it with Correct.
 func (s *Store) Recover(ctx context.Context, learning time.Duration) error {
 	if learning < time.Second {
 		return fmt.Errorf("redis: learning for %s: want a second at least", learning)
@@ -213,7 +214,7 @@ func readError(err error) error {
 	case "FAREBOX_UNSET":
 		return &store.LostError{}
 	case "FAREBOX_LEARNING":
-		return fmt.Errorf("redis: the store is recovering, and learns what was granted: %w", store.ErrUnavailable)
+		return &store.LostError{Learning: true}
 	case "FAREBOX_WINDOW":
 		now, key, _ := strings.Cut(rest, " ")
 		at, _ := strconv.ParseInt(now, 10, 64)

@@ -156,8 +156,16 @@ func emptyServer(t *testing.T, client *redis.Client, root func() string) {
 	if _, err := s.Sync(ctx, "two", ask(10, 0, 5)); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("a grant while it learns: %v", err)
 	}
-	if _, err := s.Sync(ctx, "one", ask(10, 6, 0)); err != nil {
-		t.Fatalf("one says what it holds: %v", err)
+	one := ask(10, 6, 2) // asks for more besides
+	if _, err := s.Sync(ctx, "one", one); !errors.As(err, &lost) || !lost.Learning {
+		t.Fatalf("a grant while it learns: %v", err)
+	}
+	if _, err := s.Sync(ctx, "three", nil); err != nil {
+		t.Fatalf("a question for the time while it learns: %v", err)
+	}
+	one[0].Need, one[0].Want = 0, 2
+	if reply, err := s.Sync(ctx, "one", one); err != nil || reply.Lines[0].Granted != 6 || reply.Lines[0].Used != 6 {
+		t.Fatalf("one says what it was granted: %+v, %v", reply, err)
 	}
 	time.Sleep(1100 * time.Millisecond)
 	if reply, err := s.Sync(ctx, "two", ask(10, 0, 5)); err != nil || reply.Refused != 0 {
