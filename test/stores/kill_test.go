@@ -107,7 +107,12 @@ func settle(t *testing.T, s spender, p *provider) string {
 // restart opens a Meter where a spender had one, lets it do something, and closes it.
 func restart(t *testing.T, s spender, do func(*farebox.Meter)) {
 	t.Helper()
-	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options()...)
+	kept, closeAll, err := s.keep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll()
+	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options(kept)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,9 @@ func spend(plan string) {
 	var s spender
 	fail(json.Unmarshal([]byte(plan), &s))
 	clock.Skew(s.Ahead)
-	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options()...)
+	kept, _, err := s.keep() // until the process ends
+	fail(err)
+	client, err := farebox.New(farebox.Compatible("provider", s.Provider, "key"), s.options(kept)...)
 	fail(err)
 	w := work{spender: s, client: client, hurry: make(chan struct{})}
 	w.say()
@@ -192,7 +194,8 @@ func fail(err error) {
 	}
 }
 
-func (s *spender) options() []farebox.Option {
+// options are a spender's, whose budgets are kept in a store, or with nil in its folder.
+func (s *spender) options(kept store.Store) []farebox.Option {
 	options := []farebox.Option{
 		farebox.WithRetry(farebox.Retry{MaxAttempts: 1}),
 		farebox.WithPrice(model, farebox.Rates{farebox.DimensionInput: {}, farebox.DimensionOutput: farebox.MustRate("0.001")}),
@@ -201,15 +204,21 @@ func (s *spender) options() []farebox.Option {
 	if s.Short != (farebox.Money{}) {
 		options = append(options, farebox.WithBudget(farebox.Budget{Name: "short", Cap: s.Short, Window: farebox.Rolling(short)}))
 	}
-	if s.Kind == "journal" {
-		return append(options, farebox.WithJournal(s.Name))
+	if kept != nil {
+		options = append(options, farebox.WithStore(kept))
 	}
-	kept, _, err := s.open()
-	fail(err)
 	if s.Folder != "" {
 		options = append(options, farebox.WithJournal(s.Folder))
 	}
-	return append(options, farebox.WithStore(kept))
+	return options
+}
+
+// keep opens the store that a spender's Meter is given: none where that opens one in its folder.
+func (s *spender) keep() (kept store.Store, closeAll func(), err error) {
+	if s.Kind == "journal" {
+		return nil, func() {}, nil
+	}
+	return s.open()
 }
 
 // open opens the store of a spender, set up already, and says how to close it and what it was opened over.
