@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -94,6 +95,10 @@ func (g *Guard) borrow(ctx context.Context, h *hold, by *spender, q *quoted) (ag
 	if errors.As(err, &window) && ctx.Err() == nil {
 		h.Void(time.Now())
 		return true, nil
+	}
+	if errors.Is(err, allowance.ErrClosed) {
+		h.Void(time.Now())
+		return false, fmt.Errorf("farebox: %w", ErrClosed)
 	}
 	var refused *allowance.Refusal
 	if !errors.As(err, &refused) && g.lender.admit && ctx.Err() == nil {

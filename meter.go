@@ -61,8 +61,8 @@ type Meter struct {
 	closed  struct {
 		sync.Mutex
 		yes  bool
-		once sync.Once
-		err  error
+		done chan struct{} // closed when the first Close has ended
+		err  error         // of it
 	}
 }
 
@@ -98,6 +98,7 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		closing: make(chan struct{}), leaveMaxPrice: config.leaveMaxPrice,
 	}
 	m.askFor = config.askFor
+	m.closed.done = make(chan struct{})
 	m.ledger.size = config.ledgerSize
 	m.guard.ledger = &m.ledger
 	if m.logger == nil {
@@ -281,18 +282,44 @@ func (m *Meter) begin() error {
 }
 
 // Close refuses new calls, waits for those in flight until ctx ends, returns to a store what it had granted and is not spent,
-// and closes the sinks. Answers that are still open are the callers' to close. A second Close returns what the first did.
-// A service that never calls it loses nothing but that: what was granted and not returned stays spent.
+// and closes the sinks. Answers that are still open are the callers' to close. A second Close returns what the first did, or
+// ctx's error where it does not wait for that. A service that never calls it loses nothing but that: what was granted and
+// not returned stays spent.
+//
+// Where ctx ends early, the error matches its own, and everything is closed nevertheless. Calls that are still in flight
+// go on and settle in the budgets, and in a store given by [WithStore] for as long as that is open; sinks that have been closed
+// do not get their receipts, and those of [WithJournal] are made by the next process on the folder, at the most that the
+// calls can have cost.
 func (m *Meter) Close(ctx context.Context) error {
-	m.closed.once.Do(func() { m.closed.err = m.shut(ctx) })
-	return m.closed.err
+	if m.isFirstClose() {
+		m.closed.err = m.shut(ctx)
+		close(m.closed.done)
+	}
+	select {
+	case <-m.closed.done:
+		return m.closed.err
+	default:
+	}
+	select {
+	case <-m.closed.done:
+		return m.closed.err
+	case <-ctx.Done():
+		return fmt.Errorf("farebox: another Close is under way: %w", context.Cause(ctx))
+	}
+}
+
+func (m *Meter) isFirstClose() bool {
+	m.closed.Lock()
+	defer m.closed.Unlock()
+	if m.closed.yes {
+		return false
+	}
+	m.closed.yes = true
+	close(m.closing)
+	return true
 }
 
 func (m *Meter) shut(ctx context.Context) (err error) {
-	m.closed.Lock()
-	m.closed.yes = true
-	close(m.closing)
-	m.closed.Unlock()
 	m.refresher.stop()
 	drained := make(chan struct{})
 	go func() {
