@@ -49,9 +49,10 @@ func WithAdmissionWithoutStore() MeterOption {
 
 // lender borrows allowances for a Guard's holds.
 type lender struct {
-	pool  *allowance.Pool
-	admit bool // calls while the store does not answer
-	lines storeLines
+	pool   *allowance.Pool
+	admit  bool // calls while the store does not answer
+	shared bool // with other processes
+	lines  storeLines
 }
 
 func newLender(s store.Store, client string, admit bool, g *Guard, logger *slog.Logger) *lender {

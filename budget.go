@@ -38,7 +38,8 @@ type Budget struct {
 	MinOutputTokens int64 `json:"min_output_tokens,omitzero"`
 	// TolerancePercent lets more calls fly at a time: the most that all of them can cost may pass the cap by so many
 	// percent, as long as what they are expected to cost does not. The overshoot is never more. 0, the default, holds the
-	// cap whatever happens; 100 is the most.
+	// cap whatever happens; 100 is the most. Of a budget in a store it has no effect: the store lends only what the cap has,
+	// and calls hold the most that they can cost.
 	TolerancePercent int `json:"tolerance_percent,omitzero"`
 	// Strict refuses a call whose most rests on an assumption ([Quote.Assumed]) rather than holding what is assumed.
 	Strict bool `json:"strict,omitzero"`
@@ -48,7 +49,7 @@ type Budget struct {
 	// borrowed and not spent may make it early by that much, 1/256 of the cap for each of them.
 	Thresholds []int `json:"thresholds,omitempty"`
 	// Expires is when the budget ends: from then on it refuses everything, whatever is left, until it is changed or taken
-	// away. Zero: never. With a total it makes a prepaid amount that lapses.
+	// away. Zero: never. With a total it makes a prepaid amount that lapses. It is by this process's clock.
 	Expires time.Time `json:"expires,omitzero"`
 	// Observe counts and reports what would have been refused, but refuses nothing.
 	Observe bool `json:"observe,omitzero"`

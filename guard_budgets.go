@@ -11,6 +11,9 @@ import (
 // ErrUnknownBudget is returned for a name that no budget of a [Guard] has.
 var ErrUnknownBudget = fmt.Errorf("farebox: no such budget")
 
+// ErrSharedCap is returned by [Guard.TopUp] for a budget that is shared with other processes.
+var ErrSharedCap = fmt.Errorf("farebox: a cap that is shared through a store cannot be raised by one process")
+
 // Add puts further budgets in force, either all or, with an error, none. What was spent before counts, as far back as the
 // Meter's ledger goes, and calls in flight count when they end; what they hold does not. Its errors are those of
 // [WithBudget]. Budgets may be added, set and removed while calls go on.
@@ -135,6 +138,9 @@ func (g *Guard) Budgets() []Budget {
 
 // TopUp raises the cap of a budget in money, as a payment into a prepaid amount does; of a budget per tag, that of one
 // value, which from then on keeps a cap of its own. Calls that wait go on where they fit now.
+//
+// A budget that [WithStore] shares is not topped up, with [ErrSharedCap]: other processes would not hear of it, and hold the
+// cap that they know. Give all of them a larger one, with Set or from a file with Apply.
 func (g *Guard) TopUp(name, value string, amount Money) error {
 	if amount.Sign() < 0 {
 		return fmt.Errorf("farebox: a top-up of %s is negative", amount)
@@ -148,6 +154,9 @@ func (g *Guard) TopUp(name, value string, amount Money) error {
 	b := g.budgets[i]
 	if b.unit() != UnitUSD {
 		return fmt.Errorf("farebox: budget %q is one of %s: a top-up is money", name, b.unit())
+	}
+	if g.lender != nil && g.lender.shared && b.Window.kind != guard.PerCall {
+		return fmt.Errorf("%w: budget %q: give every process a larger Cap with Set", ErrSharedCap, name)
 	}
 	counter := b.counter
 	if b.group != nil {

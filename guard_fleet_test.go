@@ -106,3 +106,42 @@ func TestThresholdOfTheFleet(t *testing.T) {
 		})
 	}
 }
+
+// TestCapsOfTheFleet: a shared cap is not raised by one process alone, holds whatever tolerance it is given, and is raised
+// where every process is told.
+func TestCapsOfTheFleet(t *testing.T) {
+	t.Parallel()
+	p, shared := dimeProvider(t), new(store.Memory)
+	budget := farebox.Budget{Name: "total", Cap: farebox.Cents(30), TolerancePercent: 100}
+	one := newClient(t, openAIAt(p), dime(), farebox.WithStore(shared), farebox.WithBudget(budget))
+	two := newClient(t, openAIAt(p), dime(), farebox.WithStore(shared), farebox.WithBudget(budget))
+	if err := one.Meter().Guard().TopUp("total", "", farebox.Dollars(1)); !errors.Is(err, farebox.ErrSharedCap) {
+		t.Errorf("TopUp of a shared budget: %v", err)
+	}
+	spend := func() (served int) {
+		for i := range 10 {
+			client := one
+			if i%2 == 1 {
+				client = two
+			}
+			if err := callDime(client, t.Context()); err == nil {
+				served++
+			} else if !errors.Is(err, farebox.ErrBudgetExceeded) {
+				t.Error(err)
+			}
+		}
+		return served
+	}
+	if n := spend(); n != 3 {
+		t.Errorf("%d calls were served, and the cap pays for 3", n)
+	}
+	budget.Cap = farebox.Cents(50)
+	must(t, one.Meter().Guard().Set(budget))
+	must(t, two.Meter().Guard().Set(budget))
+	if n := spend(); n != 2 {
+		t.Errorf("%d calls more were served, and the raised cap pays for 2", n)
+	}
+	journal := newClient(t, openAIAt(p), dime(), farebox.WithJournal(t.TempDir()), farebox.WithBudget(farebox.Budget{Name: "own"}))
+	must(t, journal.Meter().Guard().TopUp("own", "", farebox.Cents(10)))
+	must(t, callDime(journal, t.Context()))
+}

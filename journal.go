@@ -65,6 +65,7 @@ func (m *Meter) openStores(config *meterConfig) error {
 	}
 	if s != nil {
 		m.guard.lender = newLender(s, client, config.admitWithoutStore, &m.guard, m.logger)
+		m.guard.lender.shared = config.store != nil
 	}
 	return nil
 }
