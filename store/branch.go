@@ -131,10 +131,11 @@ type message struct {
 	lines  []Line // as the client sent them
 	places []int
 	lots   []*allotment
+	denied int // the line that the root refused, in this message; -1: none
 }
 
 func (b *Branch) message(client string, lines []Line) *message {
-	m := &message{Branch: b, client: client, lines: lines}
+	m := &message{Branch: b, client: client, lines: lines, denied: -1}
 	for i := range lines {
 		if b.shared(lines[i].Key) {
 			m.places, m.lots = append(m.places, i), append(m.lots, b.lot(&lines[i].Account))
@@ -242,6 +243,14 @@ func (b *Branch) hearLeaf(a *allotment, g *Granted) {
 	a.lent, a.clients = g.Used, g.Clients
 }
 
+// dryAsks is how many times a second, for about each pollEvery, a branch asks a root that had not enough when last heard of.
+const dryAsks = 100
+
+// isFresh says whether this process need not ask a root that is dry: others of its branch do.
+func (b *Branch) isFresh(a *allotment) bool {
+	return b.now().Sub(a.heard) < a.turns()*b.pollEvery/dryAsks
+}
+
 // borrow asks the root for what the leaf did not have. done says that the answer stands: the root has not enough either.
 func (m *message) borrow(ctx context.Context, reply *Reply) (done bool, err error) {
 	var asks []Line
@@ -250,6 +259,10 @@ func (m *message) borrow(ctx context.Context, reply *Reply) (done bool, err erro
 		l, a := &m.lines[place], m.known(i)
 		unknown := reply.Lines[place].Granted - l.Granted // was granted without the client's knowledge
 		if lack := a.lack(l) - unknown; l.Need > 0 && lack > 0 {
+			if a.recall && lack > l.Cap-a.used && m.isFresh(&a) {
+				reply.Refused = place
+				return true, nil
+			}
 			asks, places = append(asks, a.line(l, lack, max(lack, a.share(l.Cap)))), append(places, place)
 		}
 	}
@@ -260,6 +273,6 @@ func (m *message) borrow(ctx context.Context, reply *Reply) (done bool, err erro
 	if err != nil || refused < 0 {
 		return false, err
 	}
-	reply.Refused = places[refused]
+	reply.Refused, m.denied = places[refused], places[refused]
 	return true, nil
 }

@@ -214,7 +214,7 @@ func (m *message) settle(ctx context.Context, reply *Reply) error {
 		if !l.Window.Holds(now) {
 			continue
 		}
-		if m.isSpare(l, m.lots[i], reply.Refused == place) {
+		if m.isSpare(l, m.lots[i], m.denied == place) {
 			if err := m.giveBack(ctx, m.lots[i], l); err != nil {
 				return err
 			}
@@ -261,19 +261,26 @@ func (a *allotment) isLow(limit int64) bool {
 // isTurn says whether this process is to ask the root how things stand. The more clients the leaf has, the more seldom each
 // does.
 func (m *message) isTurn(a *allotment) bool {
-	turns := time.Duration(min(max(1, a.clients), 1<<16))
-	return m.now().Sub(a.heard) >= turns*m.pollEvery
+	return m.now().Sub(a.heard) >= a.turns()*m.pollEvery
 }
 
+// turns is how many processes take turns.
+func (a *allotment) turns() time.Duration { return time.Duration(min(max(1, a.clients), 1<<16)) }
+
 // isSpare says whether what is idle should go back: the root refused this branch or another, or a client of the branch gave
-// back what it did not need, as it does when it is idle, is told to or ends.
+// back what it did not need, as it does when it is idle, is told to or ends. Where all do so at a time, because one was
+// refused, small amounts go back together.
 func (m *message) isSpare(l *Line, lot *allotment, refused bool) bool {
+	const small = 1024 // of the cap
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	quiet := l.Need == 0 && l.Want <= 0
 	handed := quiet && l.Returned > lot.handed
 	lot.handed = max(lot.handed, l.Returned)
-	return lot.granted > lot.lent && (refused || handed || quiet && lot.recall)
+	if lot.recall && lot.idle() < l.Cap/small && m.isFresh(lot) {
+		return false
+	}
+	return lot.idle() > 0 && (refused || handed || quiet && lot.recall)
 }
 
 // giveBack takes what is idle out of the leaf, and only then tells the root. A process that dies in between has left the

@@ -59,6 +59,10 @@ func line(key string, limit, granted, need int64) store.Line {
 // the end: never more, and all of it.
 func TestBranchesAtOnce(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, branchesAtOnce)
+}
+
+func branchesAtOnce(t *testing.T) {
 	const branches, processes, limit = 3, 4, 1000
 	root := new(store.Memory)
 	var spent atomic.Int64
@@ -100,6 +104,7 @@ func spendAll(t *testing.T, b *store.Branch, client string, limit int64) (spent 
 		granted, own = reply.Lines[0].Granted, reply.Lines[1].Granted
 		if reply.Refused >= 0 {
 			refusals++
+			time.Sleep(100 * time.Millisecond)
 			continue
 		}
 		spent = granted
