@@ -110,7 +110,7 @@ func (b *Branch) Balances(ctx context.Context, accounts []Account) ([]Balance, e
 
 // join is how a shared account stands, from how it does at the root and at the leaf.
 func (b *Branch) join(ctx context.Context, of *Account, root, leaf *Balance) Balance {
-	if root.Used == 0 {
+	if root.Used == 0 && leaf.Used == 0 && leaf.Clients == 0 {
 		return Balance{Recall: root.Recall || leaf.Recall}
 	}
 	lot := b.lot(of)
