@@ -17,7 +17,8 @@ import (
 //
 // Every process of a branch makes a Branch of the same name over the same two stores, and none needs to outlive another: an
 // allotment that one has borrowed is lent by all. What a branch was allotted counts as spent at the root until it is
-// given back. A cap holds across all branches whatever happens to processes and messages between the two steps.
+// given back. A cap holds across all branches whatever happens to processes and messages between the two steps. Neither of
+// the two stores may be a Branch.
 //
 // Make one with [NewBranch]. Safe for concurrent use.
 type Branch struct {
@@ -44,6 +45,8 @@ func NewBranch(name string, root, leaf Store, shared func(key string) bool) (*Br
 		return nil, errors.New("store: a branch without a name")
 	case root == nil, leaf == nil:
 		return nil, fmt.Errorf("store: branch %q: want a root and a leaf, and one is nil", name)
+	case isBranch(root), isBranch(leaf):
+		return nil, fmt.Errorf("store: branch %q: its root or leaf is a branch: want two stores that are none", name)
 	}
 	if shared == nil {
 		shared = func(string) bool { return true }
@@ -52,6 +55,11 @@ func NewBranch(name string, root, leaf Store, shared func(key string) bool) (*Br
 		name: name, root: root, leaf: leaf, shared: shared, now: time.Now, pollEvery: time.Second,
 		lots: make(map[Account]*allotment),
 	}, nil
+}
+
+func isBranch(s Store) bool {
+	_, yes := s.(*Branch)
+	return yes
 }
 
 // allotment is what this process knows of a shared account. Granted and used are of one answer of the root, so that a stale
@@ -259,7 +267,7 @@ func (m *message) borrow(ctx context.Context, reply *Reply) (done bool, err erro
 		l, a := &m.lines[place], m.known(i)
 		unknown := reply.Lines[place].Granted - l.Granted // was granted without the client's knowledge
 		if lack := a.lack(l) - unknown; l.Need > 0 && lack > 0 {
-			if a.recall && lack > l.Cap-a.used && m.isFresh(&a) {
+			if len(asks) == 0 && a.recall && lack > l.Cap-a.used && m.isFresh(&a) {
 				reply.Refused = place
 				return true, nil
 			}

@@ -30,20 +30,13 @@ func TestBranch(t *testing.T) {
 	})
 }
 
-// TestBranchOfBranches: a branch's root may be a branch itself.
-func TestBranchOfBranches(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store {
-		return newBranch(t, "twig", newBranch(t, "branch", new(store.Memory), new(store.Memory)), new(store.Memory))
-	})
-}
-
 func TestNewBranch(t *testing.T) {
 	m := new(store.Memory)
 	for name, make := range map[string]func() (*store.Branch, error){
-		"no name": func() (*store.Branch, error) { return store.NewBranch("", m, m, nil) },
-		"no root": func() (*store.Branch, error) { return store.NewBranch("a", nil, m, nil) },
-		"no leaf": func() (*store.Branch, error) { return store.NewBranch("a", m, nil, nil) },
+		"no name":  func() (*store.Branch, error) { return store.NewBranch("", m, m, nil) },
+		"no root":  func() (*store.Branch, error) { return store.NewBranch("a", nil, m, nil) },
+		"a branch": func() (*store.Branch, error) { return store.NewBranch("a", newBranch(t, "b", m, m), m, nil) },
+		"no leaf":  func() (*store.Branch, error) { return store.NewBranch("a", m, nil, nil) },
 	} {
 		if b, err := make(); err == nil || b != nil {
 			t.Errorf("%s: taken", name)
