@@ -193,27 +193,29 @@ func keysOf(accounts []store.Account) ([]any, error) {
 	return values, nil
 }
 
-// load reads where accounts and a client stand, and the time, in a statement that begins once the locks are held.
+// load reads where accounts and a client stand, and the time, in one statement that begins once the locks are held.
 func (s *Store) load(ctx context.Context, q querier, client string, accounts []store.Account, keys []any) ([]store.Position, time.Time, error) {
 	positions := make([]store.Position, len(accounts))
-	now, err := s.dialect.now(ctx, q)
-	if err != nil || len(keys) == 0 {
-		return positions, now, err
-	}
-	query := `SELECT a.account_key, a.last_start, a.refused_at, w.start_at, w.used, w.clients, h.granted, h.returned, h.overspent
+	var microseconds int64
+	query := "SELECT " + s.dialect.clock() + `, a.account_key, a.last_start, a.refused_at, w.start_at, w.used, w.clients,
+h.granted, h.returned, h.overspent
 FROM farebox_accounts a
 LEFT JOIN farebox_windows w ON w.account_key = a.account_key
 LEFT JOIN farebox_holders h ON h.account_key = w.account_key AND h.start_at = w.start_at AND h.client = ?
 WHERE a.account_key IN (` + list(len(keys)) + `)`
+	if len(keys) == 0 {
+		now, err := s.dialect.now(ctx, q)
+		return positions, now, err
+	}
 	rows, err := q.QueryContext(ctx, s.dialect.bind(query), append([]any{client}, keys...)...)
 	if err != nil {
-		return nil, now, err
+		return nil, time.Time{}, err
 	}
 	err = scanAll(rows, func() error {
 		var key string
 		var last, refused int64
 		var start, used, clients, granted, returned, over sql.NullInt64
-		if err := rows.Scan(&key, &last, &refused, &start, &used, &clients, &granted, &returned, &over); err != nil {
+		if err := rows.Scan(&microseconds, &key, &last, &refused, &start, &used, &clients, &granted, &returned, &over); err != nil {
 			return err
 		}
 		for i := range accounts {
@@ -235,7 +237,14 @@ WHERE a.account_key IN (` + list(len(keys)) + `)`
 		}
 		return nil
 	})
-	return positions, now, err
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if microseconds == 0 { // SQLite's clock is this process's; or none of the accounts is known
+		now, err := s.dialect.now(ctx, q)
+		return positions, now, err
+	}
+	return positions, time.UnixMicro(microseconds), nil
 }
 
 // save writes what has changed.
@@ -263,13 +272,65 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, client string, lines []sto
 		}
 	}
 	d := s.dialect
-	return errors.Join(
-		s.exec(ctx, tx, windows, d.upsertWindows(len(windows)/5)),
-		s.exec(ctx, tx, holders, d.upsert("farebox_holders (account_key, start_at, client, granted, returned, overspent)",
-			len(holders)/6, 6, "account_key, start_at, client", "granted", "returned", "overspent")),
-		s.exec(ctx, tx, accounts, d.upsert("farebox_accounts (account_key, last_start, refused_at)",
-			len(accounts)/3, 3, "account_key", "last_start", "refused_at")),
+	return s.write(ctx, tx, !spends(before, after),
+		write{d.upsertWindows(len(windows) / 5), windows},
+		write{d.upsert("farebox_holders (account_key, start_at, client, granted, returned, overspent)",
+			len(holders)/6, 6, "account_key, start_at, client", "granted", "returned", "overspent"), holders},
+		write{d.upsert("farebox_accounts (account_key, last_start, refused_at)",
+			len(accounts)/3, 3, "account_key", "last_start", "refused_at"), accounts},
 	)
+}
+
+// spends says whether more counts as spent afterwards: a database that lost that would grant it again. One that loses what
+// was returned, or that a client was refused, only holds money which it need not.
+func spends(before, after []store.Position) bool {
+	for i := range after {
+		if after[i].Granted > before[i].Granted || after[i].Over > before[i].Over {
+			return true
+		}
+	}
+	return false
+}
+
+// write is a statement with its values; one without values is not needed.
+type write struct {
+	statement string
+	values    []any
+}
+
+// write writes all, in PostgreSQL as one statement. lazily says that nobody need wait until it is on disk: what is committed
+// later, and waited for, puts it there too.
+func (s *Store) write(ctx context.Context, tx *sql.Tx, lazily bool, writes ...write) error {
+	writes = slices.DeleteFunc(writes, func(w write) bool { return len(w.values) == 0 })
+	if s.dialect == PostgreSQL {
+		return s.writeAtOnce(ctx, tx, lazily, writes)
+	}
+	for _, w := range writes {
+		if _, err := tx.ExecContext(ctx, s.dialect.bind(w.statement), w.values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) writeAtOnce(ctx context.Context, tx *sql.Tx, lazily bool, writes []write) error {
+	var values []any
+	parts := make([]string, len(writes))
+	for i, w := range writes {
+		parts[i] = fmt.Sprintf("w%d AS (%s)", i, w.statement)
+		values = append(values, w.values...)
+	}
+	statement := "SELECT 1"
+	if lazily {
+		statement = "SELECT set_config('synchronous_commit', 'off', true)"
+	}
+	if len(parts) > 0 {
+		statement = "WITH " + strings.Join(parts, ", ") + " " + statement
+	} else if !lazily {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, s.dialect.bind(statement), values...)
+	return err
 }
 
 // upsertWindows adds to what windows count: several lines may count in one.
@@ -281,14 +342,6 @@ func (d Dialect) upsertWindows(n int) string {
 	}
 	return "INSERT INTO " + into + " VALUES " + rows(n, 5) +
 		" ON CONFLICT (account_key, start_at) DO UPDATE SET used = farebox_windows.used + excluded.used, clients = excluded.clients"
-}
-
-func (s *Store) exec(ctx context.Context, tx *sql.Tx, args []any, statement string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, s.dialect.bind(statement), args...)
-	return err
 }
 
 // dropBefore drops windows of an account that leave its view as a new one begins.

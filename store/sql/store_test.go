@@ -234,3 +234,31 @@ func BenchmarkSync(b *testing.B) {
 		})
 	}
 }
+
+// TestWaitsForTheDiskAgain: what is written without waiting for the disk, since nobody may spend it, leaves the connection as it was.
+func TestWaitsForTheDiskAgain(t *testing.T) {
+	db := openPostgreSQL(t)
+	db.SetMaxOpenConns(1)
+	if err := sqlstore.Migrate(ctx, db.DB, db.dialect); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlstore.New(db.DB, db.dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := store.Line{Account: store.Account{Key: "a"}, Cap: 100}
+	for _, step := range []store.Line{{Need: 10}, {Granted: 10, Returned: 4}, {Granted: 10, Returned: 4}, {Granted: 10, Returned: 4, Need: 95}} {
+		line.Granted, line.Returned, line.Need = step.Granted, step.Returned, step.Need
+		if _, err := s.Sync(ctx, "one", []store.Line{line}); err != nil {
+			t.Fatal(err)
+		}
+		var waits string
+		if err := db.QueryRowContext(ctx, "SHOW synchronous_commit").Scan(&waits); err != nil || waits != "on" {
+			t.Errorf("after %+v synchronous_commit is %q, %v", step, waits, err)
+		}
+	}
+	balances, err := s.Balances(ctx, []store.Account{line.Account})
+	if err != nil || balances[0].Used != 6 {
+		t.Errorf("%+v, %v", balances, err)
+	}
+}
