@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type File struct {
 	mu        sync.Mutex // orders what is appended as it was decided
 	file      *journal.File
 	rewriteAt int64 // size of the file from which it is written anew
+	scratch   []byte
 }
 
 // fileRecord is a line of the journal: one of its fields is set.
@@ -45,6 +47,32 @@ type correctionRecord struct {
 	ID          string
 	At          time.Time
 	Corrections []Correction // none: they are in the balances already
+}
+
+// appendHolder appends what json.Marshal makes of a record of a holder: most records are, and one is written for every account
+// of every reservation.
+func appendHolder(dst []byte, r *holderRecord) []byte {
+	number := func(name string, n int64) { dst = strconv.AppendInt(append(dst, name...), n, 10) }
+	dst = appendText(append(dst, `{"holder":{"Key":`...), r.Key)
+	number(`,"Window":{"Start":`, r.Window.Start)
+	number(`,"End":`, r.Window.End)
+	number(`,"View":`, r.Window.View)
+	dst = appendText(append(dst, `},"Client":`...), r.Client)
+	number(`,"Granted":`, r.Granted)
+	number(`,"Returned":`, r.Returned)
+	number(`,"Over":`, r.Over)
+	return append(dst, "}}"...)
+}
+
+func appendText(dst []byte, text string) []byte {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			quoted, _ := json.Marshal(text) // which no string fails
+			return append(dst, quoted...)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"')
 }
 
 // A file is written anew when it is larger than leastRewrite bytes and than four times what it must hold.
@@ -110,14 +138,19 @@ func (f *File) replay(data []byte) error {
 // Sync implements [Store]. What is granted or overspent is on disk when it returns; what is returned may come to it later.
 func (f *File) Sync(ctx context.Context, client string, lines []Line) (Reply, error) {
 	f.mu.Lock()
-	reply, err := f.state.Sync(ctx, client, lines)
+	reply, standing, err := f.state.sync(ctx, client, lines)
 	if err != nil {
 		f.mu.Unlock()
 		return Reply{}, err
 	}
-	records, spent := make([]fileRecord, len(lines)), false
+	records, spent := make([][]byte, len(lines)), false
+	f.scratch = f.scratch[:0]
 	for i := range lines {
-		records[i].Holder = f.state.standing(client, &lines[i].Account)
+		start, p := len(f.scratch), &standing[i]
+		f.scratch = appendHolder(f.scratch, &holderRecord{
+			Account: lines[i].Account, Client: client, Granted: p.Granted, Returned: p.Returned, Over: p.Over,
+		})
+		records[i] = f.scratch[start:]
 		spent = spent || reply.Lines[i].Granted > lines[i].Granted || lines[i].Over > 0
 	}
 	end, err := f.append(records...)
@@ -132,14 +165,8 @@ func (f *File) Sync(ctx context.Context, client string, lines []Line) (Reply, er
 }
 
 // append appends records, and writes the file anew where it has grown; mu is held.
-func (f *File) append(records ...fileRecord) (end int64, err error) {
-	encoded := make([][]byte, len(records))
-	for i := range records {
-		if encoded[i], err = json.Marshal(records[i]); err != nil {
-			return 0, err
-		}
-	}
-	if end, err = f.file.Append(encoded...); err == nil && f.file.Size() > f.rewriteAt {
+func (f *File) append(records ...[]byte) (end int64, err error) {
+	if end, err = f.file.Append(records...); err == nil && f.file.Size() > f.rewriteAt {
 		err = f.rewrite()
 	}
 	return end, err
@@ -166,7 +193,11 @@ func (f *File) Correct(ctx context.Context, id string, corrections []Correction)
 		f.mu.Unlock()
 		return err
 	}
-	end, err := f.append(fileRecord{Correction: &correctionRecord{ID: id, At: time.Now(), Corrections: corrections}})
+	var end int64
+	record, err := json.Marshal(fileRecord{Correction: &correctionRecord{ID: id, At: time.Now(), Corrections: corrections}})
+	if err == nil {
+		end, err = f.append(record)
+	}
 	f.mu.Unlock()
 	return f.commit(ctx, end, err)
 }

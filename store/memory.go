@@ -41,17 +41,23 @@ type holder struct{ granted, returned, over int64 }
 
 // Sync implements [Store].
 func (m *Memory) Sync(ctx context.Context, client string, lines []Line) (Reply, error) {
+	reply, _, err := m.sync(ctx, client, lines)
+	return reply, err
+}
+
+// sync is Sync that says as well where the client stands afterwards.
+func (m *Memory) sync(ctx context.Context, client string, lines []Line) (Reply, []Position, error) {
 	if err := Validate(client, lines); err != nil {
-		return Reply{}, err
+		return Reply{}, nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return Reply{}, err
+		return Reply{}, nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, err := m.open()
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, nil, err
 	}
 	before := make([]Position, len(lines))
 	for i := range lines {
@@ -60,12 +66,12 @@ func (m *Memory) Sync(ctx context.Context, client string, lines []Line) (Reply, 
 	after := append([]Position(nil), before...)
 	reply, err := Decide(lines, after, now)
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, nil, err
 	}
 	for i := range lines {
 		m.save(client, &lines[i].Account, &after[i], after[i].Used-before[i].Used)
 	}
-	return reply, nil
+	return reply, after, nil
 }
 
 var errClosed = fmt.Errorf("store: it is closed: %w", ErrUnavailable)

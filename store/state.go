@@ -16,14 +16,6 @@ const (
 	keepCorrected = 90 * 24 * time.Hour
 )
 
-// standing is where a client stands after a Sync.
-func (m *Memory) standing(client string, of *Account) *holderRecord {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p := m.position(client, of)
-	return &holderRecord{Account: *of, Client: client, Granted: p.Granted, Returned: p.Returned, Over: p.Over}
-}
-
 func (m *Memory) restore(r *holderRecord) {
 	p := m.position(r.Client, &r.Account)
 	used := p.Used
