@@ -70,12 +70,14 @@ func main() {
 		results = append(results, measure("memory", "borrowed ahead", goroutines, duration, borrowed(new(store.Memory), "memory")))
 	}
 	for _, kind := range []string{"journal", "sqlite", "redis", "postgresql"} {
-		s, direct, ok := open(kind, folder)
+		s, plain, ok := open(kind, folder)
 		if !ok {
 			log.Printf("%s: no server is named in the environment: not measured", kind)
 			continue
 		}
-		results = append(results, measure(kind, "the server's simplest write", 1, duration, func(int) error { return direct() }))
+		for _, p := range plain {
+			results = append(results, measure(kind, p.name, 1, duration, func(int) error { return p.do() }))
+		}
 		for _, goroutines := range []int{1, 32} {
 			results = append(results, measure(kind, "one by one", goroutines, duration, oneByOne(s, kind, goroutines)))
 		}
@@ -163,33 +165,31 @@ func measure(kind, how string, goroutines int, duration time.Duration, op func(g
 	return result{kind, how, goroutines, float64(len(sorted)) / gone.Seconds(), at(0.5), at(0.99), at(0.999)}
 }
 
-// open opens a store of its own on a server, and the simplest thing that the server can keep, to compare with.
-func open(kind, folder string) (s store.Store, direct func() error, ok bool) {
+// plain is something simple that a server does, to compare with.
+type plain struct {
+	name string
+	do   func() error
+}
+
+// simplest names the one that others are measured by.
+const simplest = "the server's simplest write"
+
+// open opens a store of its own on a server, and says what else to measure there.
+func open(kind, folder string) (s store.Store, others []plain, ok bool) {
 	switch kind {
 	case "journal":
 		s, err := store.OpenFile(filepath.Join(folder, "budgets"))
 		check(err)
 		file, err := os.Create(filepath.Join(folder, "plain"))
 		check(err)
-		return s, func() error {
+		return s, []plain{{simplest, func() error {
 			if _, err := file.WriteString("a line of about as many bytes as a record has, written and put on disk\n"); err != nil {
 				return err
 			}
 			return file.Sync()
-		}, true
+		}}}, true
 	case "redis":
-		url := os.Getenv("FAREBOX_REDIS_URL")
-		if url == "" {
-			return nil, nil, false
-		}
-		options, err := redis.ParseURL(url)
-		check(err)
-		client := redis.NewClient(options)
-		root := fmt.Sprintf("farebox-bench-%d", time.Now().UnixNano())
-		s, err := redisstore.New(client, root)
-		check(err)
-		check(s.Setup(ctx))
-		return s, func() error { return client.IncrBy(ctx, "{"+root+"}:plain", 1).Err() }, true
+		return openRedis(os.Getenv("FAREBOX_REDIS_URL"))
 	case "sqlite":
 		return openSQL("sqlite", "file:"+filepath.Join(folder, "db")+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)", sqlstore.SQLite)
 	}
@@ -200,7 +200,28 @@ func open(kind, folder string) (s store.Store, direct func() error, ok bool) {
 	return openSQL("pgx", url, sqlstore.PostgreSQL)
 }
 
-func openSQL(driver, dsn string, dialect sqlstore.Dialect) (store.Store, func() error, bool) {
+func openRedis(url string) (store.Store, []plain, bool) {
+	if url == "" {
+		return nil, nil, false
+	}
+	options, err := redis.ParseURL(url)
+	check(err)
+	client := redis.NewClient(options)
+	root := fmt.Sprintf("farebox-bench-%d", time.Now().UnixNano())
+	s, err := redisstore.New(client, root)
+	check(err)
+	check(s.Setup(ctx))
+	const nothing = "#!lua name=farebox_bench\nredis.register_function('farebox_bench', function() return 1 end)"
+	check(client.FunctionLoadReplace(ctx, nothing).Err())
+	key := "{" + root + "}:plain"
+	return s, []plain{
+		{"PING", func() error { return client.Ping(ctx).Err() }},
+		{"a function that does nothing", func() error { return client.FCall(ctx, "farebox_bench", []string{key}).Err() }},
+		{simplest, func() error { return client.IncrBy(ctx, key, 1).Err() }},
+	}, true
+}
+
+func openSQL(driver, dsn string, dialect sqlstore.Dialect) (store.Store, []plain, bool) {
 	db, err := sql.Open(driver, dsn)
 	check(err)
 	db.SetMaxOpenConns(32)
@@ -211,23 +232,25 @@ func openSQL(driver, dsn string, dialect sqlstore.Dialect) (store.Store, func() 
 	check(err)
 	_, err = db.ExecContext(ctx, "INSERT INTO farebox_bench VALUES (1, 0) ON CONFLICT DO NOTHING")
 	check(err)
-	return s, func() error {
+	return s, []plain{{simplest, func() error {
 		_, err := db.ExecContext(ctx, "UPDATE farebox_bench SET used = used + 1 WHERE id = 1")
 		return err
-	}, true
+	}}}, true
 }
 
 func print(results []result) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "store\thow\tgoroutines\tper second\tp50\tp99\tp99.9\tratio\t")
-	base := 0.0
+	base := make(map[string]float64)
 	for _, r := range results {
-		if r.How == "the server's simplest write" {
-			base = r.PerSecond
+		if r.How == simplest {
+			base[r.Store] = r.PerSecond
 		}
+	}
+	for _, r := range results {
 		ratio := "" // to nothing, where there is no server
-		if base > 0 {
-			ratio = fmt.Sprintf("%.2f", r.PerSecond/base)
+		if base[r.Store] > 0 {
+			ratio = fmt.Sprintf("%.2f", r.PerSecond/base[r.Store])
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%s\t%s\t%s\t\n", r.Store, r.How, r.Goroutines, r.PerSecond, r.P50, r.P99, r.P999, ratio)
 	}

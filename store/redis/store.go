@@ -241,9 +241,13 @@ func (r *reader) next() int64 {
 		r.bad = errors.New("it is too short")
 		return 0
 	}
-	value, _ := r.values[0].(string)
+	value := r.values[0]
 	r.values = r.values[1:]
-	n, err := strconv.ParseInt(value, 10, 64)
+	if n, ok := value.(int64); ok {
+		return n
+	}
+	digits, _ := value.(string)
+	n, err := strconv.ParseInt(digits, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
 		return n // a sum of what several clients overspent; it stays at the largest figure
 	}

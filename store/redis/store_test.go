@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"sync/atomic"
@@ -215,5 +216,41 @@ func TestServerAway(t *testing.T) {
 	s := newStore(t, client, "")
 	if _, err := s.Sync(ctx, "one", ask(10, 0, 1)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Sync: %v", err)
+	}
+}
+
+// TestAsTheProtocolDecides: what Redis grants, in plain numbers and in those that are too large for them, is what store.Decide
+// does.
+func TestAsTheProtocolDecides(t *testing.T) {
+	client, root := server(t)
+	var now time.Time
+	s, reference := setUp(t, client, root()), &store.Memory{Clock: func() time.Time { return now }}
+	random := rand.New(rand.NewPCG(1, 2))
+	sums := make(map[string]store.Line) // by client and account
+	for round := range 3_000 {
+		key := fmt.Sprint("account ", random.IntN(40))
+		name := fmt.Sprint("client ", random.IntN(4))
+		size := int64(1) << (40 + random.IntN(18)) // about which sums are too large is the question
+		line, known := sums[name+key]
+		if !known {
+			line = store.Line{Account: store.Account{Key: key}}
+		}
+		line.Cap, line.Need, line.Want = 16*size, random.Int64N(size), random.Int64N(2*size)
+		line.Over += random.Int64N(2) * random.Int64N(size)
+		line.Returned += random.Int64N(line.Granted + line.Over - line.Returned + 1)
+		got, err := s.Sync(ctx, name, []store.Line{line})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = got.Now
+		want, err := reference.Sync(ctx, name, []store.Line{line})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Refused != want.Refused || got.Lines[0] != want.Lines[0] {
+			t.Fatalf("round %d, %s, %+v: %+v, want %+v", round, name, line, got, want)
+		}
+		line.Granted = got.Lines[0].Granted
+		sums[name+key] = line
 	}
 }

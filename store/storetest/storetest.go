@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"Returned":         returned,
 		"Overspent":        overspent,
 		"LargeAmounts":     largeAmounts,
+		"EverySize":        everySize,
 		"WindowsTurn":      windowsTurn,
 		"RollingWindow":    rollingWindow,
 		"WrongWindow":      wrongWindow,
@@ -257,6 +258,24 @@ func largeAmounts(t *testing.T, s store.Store) {
 	mustGrant(t, s, "one", ask(b, math.MaxInt64, math.MaxInt64-1))
 	mustRefuse(t, s, 0, "two", ask(b, math.MaxInt64, 2))
 	mustGrant(t, s, "two", ask(b, math.MaxInt64, 1))
+}
+
+// everySize: sums are exact on both sides of every power of two, and where they pass it.
+func everySize(t *testing.T, s store.Store) {
+	for power := 44; power < 61; power++ {
+		a, base := total(fmt.Sprint("a", power)), int64(1)<<power
+		limit := 3*base + 5
+		mustGrant(t, s, "one", ask(a, limit, base-1))
+		mustGrant(t, s, "two", ask(a, limit, base+1))
+		wantUsed(t, s, a, 2*base)
+		back := store.Line{Account: a, Cap: limit, Granted: base - 1, Returned: 3, Over: 5, Need: base - 2, Want: base}
+		reply := mustGrant(t, s, "one", back)
+		if got := reply.Lines[0].Granted; got != 2*base-3 {
+			t.Errorf("of 2^%d: granted %d, want %d", power, got, 2*base-3)
+		}
+		wantUsed(t, s, a, 3*base)
+		mustRefuse(t, s, 0, "three", ask(a, limit, 6))
+	}
 }
 
 // hours are windows around the store's time: the one that holds it, and the one that would after it.
