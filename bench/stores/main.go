@@ -69,6 +69,7 @@ func main() {
 	for _, goroutines := range []int{1, 64} {
 		results = append(results, measure("memory", "borrowed ahead", goroutines, duration, borrowed(new(store.Memory), "memory")))
 	}
+	results = append(results, measure("memory", "borrowed ahead, each its own", 64, duration, alone(64)))
 	for _, kind := range []string{"journal", "sqlite", "redis", "postgresql"} {
 		s, plain, ok := open(kind, folder)
 		if !ok {
@@ -138,6 +139,16 @@ func borrowed(s store.Store, kind string) func(int) error {
 		h.End(100)
 		return nil
 	}
+}
+
+// alone borrows in every goroutine out of a pool and a store of its own: what it takes is the work and the goroutine's turn
+// on a processor, not what goroutines do to each other.
+func alone(goroutines int) func(int) error {
+	each := make([]func(int) error, goroutines)
+	for i := range each {
+		each[i] = borrowed(new(store.Memory), "memory")
+	}
+	return func(goroutine int) error { return each[goroutine](goroutine) }
 }
 
 // measure runs an operation in goroutines for a while, and takes the time of each.
