@@ -120,17 +120,8 @@ func newMeter(config *meterConfig) (*Meter, error) {
 	if err := m.openStores(config); err != nil {
 		return nil, fmt.Errorf("farebox: %w", err)
 	}
-	if err := m.guard.add(config.budgets); err != nil {
+	if err := m.fill(config); err != nil {
 		return nil, errors.Join(fmt.Errorf("farebox: %w", err), m.closeStores(context.Background()))
-	}
-	for _, e := range config.endpoints {
-		if _, err := m.register(e); err != nil {
-			return nil, fmt.Errorf("farebox: %w", err)
-		}
-	}
-	var err error
-	if m.telemetry, err = newTelemetry(config, &m.guard, m.catalog); err != nil {
-		return nil, fmt.Errorf("farebox: telemetry: %w", err)
 	}
 	m.refresher = startRefresh(config.refresh, m.catalog, m.logger)
 	m.closers = config.closers
@@ -141,6 +132,22 @@ func newMeter(config *meterConfig) (*Meter, error) {
 		m.guard.core.Notify = m.events.crossed
 	}
 	return m, nil
+}
+
+// fill puts in what the configuration names.
+func (m *Meter) fill(config *meterConfig) (err error) {
+	if err := m.guard.add(config.budgets); err != nil {
+		return err
+	}
+	for _, e := range config.endpoints {
+		if _, err := m.register(e); err != nil {
+			return err
+		}
+	}
+	if m.telemetry, err = newTelemetry(config, &m.guard, m.catalog); err != nil {
+		return fmt.Errorf("telemetry: %w", err)
+	}
+	return nil
 }
 
 func (m *Meter) setPrices(config *meterConfig) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,9 @@ type crash struct {
 
 func newCrash(t *testing.T, shared *outage) *crash {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("a crash cannot be told from a loss of power but on Linux")
+	}
 	var calls atomic.Int64
 	arrived, release := make(chan bool), make(chan bool)
 	answer := answers(200, strings.ReplaceAll(chatAnswer, testModel, "dime"))
@@ -178,4 +182,18 @@ func TestAnotherStore(t *testing.T) {
 	if counted := c.end(second); !counted.IsZero() {
 		t.Errorf("the other store counts %s", counted)
 	}
+}
+
+// TestFolderIsLetGo: a Meter that could not be made holds no folder.
+func TestFolderIsLetGo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if _, err := farebox.NewMeter(farebox.WithJournal(folder), farebox.WithEndpoint(farebox.OpenAI(testKey).WithBaseURL(":"))); err == nil {
+		t.Fatal("an endpoint at no address was taken")
+	}
+	meter, err := farebox.NewMeter(farebox.WithJournal(folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeMeter(t, meter)
 }

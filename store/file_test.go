@@ -152,3 +152,48 @@ func TestFileStaysSmall(t *testing.T) {
 		t.Errorf("Balances: %+v, %v; want %d", balances, err, messages+2)
 	}
 }
+
+// TestRecoverFile: who knows what earlier processes did not spend may give it back, as often as it likes, and only then.
+func TestRecoverFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "budgets")
+	a := store.Account{Key: "total"}
+	f, err := store.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := store.Line{Account: a, Cap: 1000, Need: 100}
+	for _, client := range []string{"first", "second"} {
+		if _, err := f.Sync(context.Background(), client, []store.Line{need}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err = store.RecoverFile(path, func(s store.Store) {
+		for range 2 {
+			reply, err := s.Sync(context.Background(), "first", []store.Line{{Account: a}})
+			if err != nil || reply.Lines[0].Granted != 100 {
+				t.Fatalf("what the first was granted: %+v, %v", reply, err)
+			}
+			if _, err := s.Sync(context.Background(), "first", []store.Line{{Account: a, Granted: 100, Returned: 70}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := f.Sync(context.Background(), "first", []store.Line{{Account: a}})
+	if err != nil || reply.Lines[0].Granted != 0 || reply.Lines[0].Used != 130 || reply.Lines[0].Clients != 0 {
+		t.Errorf("once it is open: %+v, %v; want 130 spent by nobody who is there", reply, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	balances, err := openFile(t, path).Balances(context.Background(), []store.Account{a})
+	if err != nil || balances[0].Used != 130 {
+		t.Errorf("after a restart: %+v, %v; want 130", balances, err)
+	}
+}

@@ -166,3 +166,44 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestRebook: another figure for what was booked counts as if it had been the first, in the same window, and serves who waits.
+func TestRebook(t *testing.T) {
+	for _, window := range []guard.Window{{}, daily, {Kind: guard.Rolling, Length: time.Hour, Buckets: 3}} {
+		rapid.Check(t, func(t *rapid.T) {
+			var g guard.Guard
+			limit := guard.Limit{Cap: 1000, Window: window}
+			first, err := g.NewCounter(limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			right, err := g.NewCounter(limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			type figure struct {
+				at            time.Time
+				before, after int64
+			}
+			var figures []figure
+			for range rapid.IntRange(1, 9).Draw(t, "figures") {
+				ago := time.Duration(rapid.IntRange(0, 30*60).Draw(t, "seconds ago")) * time.Second
+				f := figure{noon.Add(-ago), rapid.Int64Range(0, 500).Draw(t, "before"), rapid.Int64Range(0, 500).Draw(t, "after")}
+				figures = append(figures, f)
+				first.Add(noon, f.at, f.before)
+			}
+			later := noon.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "seconds later")) * time.Second)
+			for _, f := range figures {
+				if booked := first.Rebook(later, f.at, f.before, f.after); booked != right.Add(later, f.at, f.after) {
+					t.Fatalf("rebooked: %v, and Add does otherwise", booked)
+				}
+			}
+			if got, want := first.Snapshot(later).Spent, right.Snapshot(later).Spent; got != want {
+				t.Fatalf("%d are spent after figures were replaced, %d where they were right at once", got, want)
+			}
+			if first.Rebook(later, noon, -1, 0) || first.Rebook(later, noon, 0, -1) {
+				t.Fatal("took a negative figure")
+			}
+		})
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/farebox-go/farebox"
+	"github.com/farebox-go/farebox/store"
 	redisstore "github.com/farebox-go/farebox/store/redis"
 	sqlstore "github.com/farebox-go/farebox/store/sql"
 	"github.com/redis/go-redis/v9"
@@ -76,7 +77,7 @@ func killUntilSpent(t *testing.T, kind, name, address string) (killed int) {
 func settle(t *testing.T, s spender, p *provider) string {
 	t.Helper()
 	restart(t, s, nil)
-	counted, booked, bill := s.used(t), readReceipts(t, s.Folder), p.billed.Load()
+	counted, booked, bill := s.usedSince(t, p.since), readReceipts(t, s.Folder), p.billed.Load()
 	if counted < booked.cost || booked.cost < bill {
 		t.Errorf("before reconciliation the store counts %d, the ledger has %d, the provider billed %d", counted, booked.cost, bill)
 	}
@@ -90,7 +91,7 @@ func settle(t *testing.T, s spender, p *provider) string {
 			}
 		}
 	})
-	exact, settled := s.used(t), readReceipts(t, s.Folder)
+	exact, settled := s.usedSince(t, p.since), readReceipts(t, s.Folder)
 	if exact != bill || settled.cost != bill {
 		t.Errorf("after reconciliation the store counts %d, the ledger has %d, the provider billed %d", exact, settled.cost, bill)
 	}
@@ -172,6 +173,35 @@ func (s *spender) used(t *testing.T) int64 {
 	}
 	defer closeAll()
 	return used(t, kept, "cap/total/usd/")
+}
+
+// usedSince is what the store of a spender counts as spent, in all and on the days since then.
+func (s *spender) usedSince(t *testing.T, since time.Time) int64 {
+	t.Helper()
+	kept, closeAll, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll()
+	var days []store.Account
+	for day := since.UTC().Truncate(24 * time.Hour); day.Before(time.Now()); day = day.Add(24 * time.Hour) {
+		days = append(days, store.Account{Key: "day/daily/usd/", Window: store.Window{
+			Start: day.UnixNano(), End: day.Add(24 * time.Hour).UnixNano(), View: day.UnixNano(),
+		}})
+	}
+	balances, err := kept.Balances(ctx, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var daily int64
+	for i := range balances {
+		daily += balances[i].Used
+	}
+	total := used(t, kept, "cap/total/usd/")
+	if daily != total && len(days) == 1 { // in the night the day before may be gone
+		t.Errorf("the store counts %d on days, %d in all", daily, total)
+	}
+	return total
 }
 
 // setUp prepares the server of a kind of store, and gives names of new stores on it.

@@ -260,11 +260,12 @@ type provider struct {
 	*httptest.Server
 	billed, calls atomic.Int64
 	bills         sync.Map // user -> nano-dollars
+	since         time.Time
 }
 
 // newProvider starts a provider whose answers take up to a given time.
 func newProvider(t *testing.T, slowest time.Duration) *provider {
-	p := &provider{}
+	p := &provider{since: time.Now()}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request struct{ User string }
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
