@@ -494,7 +494,7 @@ func (a *attempt) finish() {
 	a.meter.events.ended(r)
 	a.meter.record(a.ctx, r)
 	if !r.Settled() {
-		a.meter.lookups.add(a) // once the ledger has what it will correct
+		a.meter.lookups.add(a.ep, r) // once the ledger has what it will correct
 	}
 	a.meter.telemetry.ended(a)
 	a.ctx, a.call = nil, nil // both lead to the request, prompt and all

@@ -131,6 +131,9 @@ func newMeter(config *meterConfig) (*Meter, error) {
 	if m.events = newEvents(config, m.logger); len(m.events.queues) > 0 {
 		m.guard.core.Notify = m.events.crossed
 	}
+	if m.lookups != nil {
+		m.lookups.addEarlier()
+	}
 	return m, nil
 }
 

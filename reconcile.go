@@ -58,6 +58,19 @@ func (u *unsettled) adjust(a *Adjustment) {
 	}
 }
 
+// earlier are the receipts of earlier processes that nothing was learned of since, oldest first.
+func (u *unsettled) earlier() (receipts []*Receipt) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i := range u.order {
+		charge := u.byID[u.order[(u.next+i)%maxUnsettled]]
+		if charge != nil && charge.attempt == nil && !charge.corrected {
+			receipts = append(receipts, charge.receipt)
+		}
+	}
+	return receipts
+}
+
 // forget lets go of the oldest attempt.
 func (u *unsettled) forget(receiptID string) {
 	charge := u.byID[receiptID]

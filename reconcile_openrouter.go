@@ -18,7 +18,7 @@ import (
 // WithReconciliation looks up, in the background, what calls really cost that were charged at their most or by an estimate:
 // cut streams above all. It asks OpenRouter (GET /generation), at registered endpoints, whose key farebox has; the figure
 // becomes an [Adjustment]. The provider takes seconds to have it, so it is asked again with growing waits, for some
-// minutes. Meter.Close has a last look at what is still open.
+// minutes. Meter.Close has a last look at what is still open. With [WithJournal] that goes for what earlier processes left, too.
 func WithReconciliation() MeterOption {
 	return meterOption(func(c *meterConfig) error {
 		c.reconcile = true
@@ -58,18 +58,39 @@ func newLookups(m *Meter) *costLookups {
 	return l
 }
 
-// add looks an attempt up, if its provider can be asked and nobody has closed the Meter.
-func (l *costLookups) add(a *attempt) {
-	if l == nil || a.ep.provider.id != "openrouter" || a.receipt.GenerationID == "" || !a.ep.hasKey() {
+// addEarlier looks up what earlier processes left.
+func (l *costLookups) addEarlier() {
+	for _, r := range l.meter.unsettled.earlier() {
+		if ep := l.meter.endpointAt(r); ep != nil {
+			l.add(ep, r)
+		}
+	}
+}
+
+// endpointAt is the endpoint of a receipt, with the key that it went out with; nil: it is not registered.
+func (m *Meter) endpointAt(r *Receipt) *endpoint {
+	m.endpoints.RLock()
+	defer m.endpoints.RUnlock()
+	for _, ep := range m.endpoints.list {
+		if ep.name == r.Endpoint && ep.keyHash == r.KeyHash {
+			return ep
+		}
+	}
+	return nil
+}
+
+// add looks up what a receipt's attempt cost, if its provider can be asked.
+func (l *costLookups) add(ep *endpoint, r *Receipt) {
+	if l == nil || ep.provider.id != "openrouter" || r.GenerationID == "" || !ep.hasKey() {
 		return
 	}
 	select {
 	case l.waiting <- struct{}{}:
 	default:
-		l.meter.logger.Warn("farebox: too many calls wait to be reconciled", slog.String("receipt", a.receipt.ID))
+		l.meter.logger.Warn("farebox: too many calls wait to be reconciled", slog.String("receipt", r.ID))
 		return
 	}
-	ep, receipt, generation := a.ep, a.receipt.ID, a.receipt.GenerationID
+	receipt, generation := r.ID, r.GenerationID
 	l.jobs.Go(func() {
 		defer func() { <-l.waiting }()
 		if err := l.lookUp(ep, receipt, generation); err != nil && l.ctx.Err() == nil {

@@ -130,3 +130,31 @@ func TestReconciliationAtClose(t *testing.T) {
 		}
 	})
 }
+
+// TestReconciliationOfAnEarlierProcess: what a process left open the next one looks up, once.
+func TestReconciliationOfAnEarlierProcess(t *testing.T) {
+	t.Parallel()
+	provider, folder := &router{figure: `{"data":{"id":"gen-7","total_cost":0.0123}}`}, t.TempDir()
+	start := func(more ...farebox.MeterOption) *farebox.Meter {
+		meter, err := farebox.NewMeter(append(more, farebox.WithBaseTransport(provider), farebox.WithPrice("coin", coinRates("0.01")),
+			farebox.WithEndpoint(farebox.OpenRouter(testKey)), farebox.WithJournal(folder),
+			farebox.WithBudget(farebox.Budget{Name: "b", Cap: farebox.Dollars(10)}))...)
+		must(t, err)
+		return meter
+	}
+	first := start()
+	cutStream(t, first, testKey)
+	must(t, first.Close(t.Context()))
+	for range 2 {
+		next := start(farebox.WithReconciliation())
+		must(t, next.Close(t.Context()))
+		if total := next.Ledger().Total().Cost; total != farebox.MustMoney("0.0123") || provider.times() != 1 {
+			t.Errorf("the ledger has %s, the provider was asked %d times", total, provider.times())
+		}
+	}
+	last := start()
+	if spent := last.Guard().Snapshot()[0].Spent; spent != farebox.MustMoney("0.0123") {
+		t.Errorf("the budget stands at %s", spent)
+	}
+	must(t, last.Close(t.Context()))
+}
