@@ -220,21 +220,7 @@ func (c *Counter) change(alter func(*Counter)) error {
 // the amount is negative, or if the counter was swept from its group, which has become full since. An instant
 // after now is read as now.
 func (c *Counter) Add(now, at time.Time, nanodollars int64) bool {
-	c.guard.mu.Lock()
-	defer c.guard.mu.Unlock()
-	c.guard.advance(nanos(now))
-	c, ok := c.revive()
-	if !ok || nanodollars < 0 {
-		return false
-	}
-	c.turn(c.guard.clock)
-	gen, ok := c.generation(min(nanos(at), c.guard.clock))
-	if !ok {
-		return false
-	}
-	c.touch()
-	c.book(gen, nanodollars)
-	return true
+	return c.Rebook(now, at, 0, nanodollars)
 }
 
 // Rebook replaces a figure that Add has booked by another, in the same window; it reports as Add does.
